@@ -1,0 +1,40 @@
+"""lrtheory: does a large initial learning rate really do that, and why?
+
+Declare an :class:`Experiment` (problem x dynamics x schedule x probes, and the axes it is swept over), :func:`run` it
+over thousands of cells in one compiled program, and hold a :class:`Claim` against what comes out.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrtheory.claims import Claim
+    from lrtheory.experiment import Axis, Experiment
+    from lrtheory.store import open_results
+    from lrtheory.sweep import run
+
+__version__ = "0.1.0"
+
+# Public names and where they live; read on first use, so that `lrtheory --help` does not wait for JAX.
+_HOME = {
+    "Axis": "lrtheory.experiment",
+    "Claim": "lrtheory.claims",
+    "ConfigError": "lrtheory.errors",
+    "Experiment": "lrtheory.experiment",
+    "StoreError": "lrtheory.errors",
+    "open_results": "lrtheory.store",
+    "run": "lrtheory.sweep",
+}
+_MODULES = ("claims", "dynamics", "problems", "probes", "schedules", "statistics", "theory")
+
+__all__ = ["Axis", "Claim", "Experiment", "open_results", "run", *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"lrtheory.{name}")
+    raise AttributeError(f"module 'lrtheory' has no attribute {name!r}")

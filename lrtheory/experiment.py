@@ -1,0 +1,255 @@
+"""An experiment: problem x dynamics x schedule x probes, the axes it is swept over, and its scales.
+
+Declaring, changing and checking an experiment needs no JAX. Every number in it has a dotted path
+(``problem.gamma0``, ``schedule.rates.1``, ``axes.theta``) by which a scale, the command line, or
+:func:`with_values` can set it; a misspelt path is an error that names the nearest field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lrtheory.errors import ConfigError, require, unknown
+from lrtheory.pytree import is_static
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """One swept dimension: the field at ``path`` takes each of ``values`` in turn.
+
+    A value is a number, or a whole part of the experiment (two schedules of one kind, say), which ``labels`` then name.
+
+    Example:
+        >>> Axis("schedule.rate", (0.1, 1.0)).coordinate
+        [0.1, 1.0]
+    """
+
+    path: str
+    values: Sequence[Any]
+    labels: Sequence[str] | None = None
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty axis, or labels that do not match the values."""
+        require(len(self.values) > 0, field=f"axis {self.path}", value=self.values, allowed="at least one value")
+        if self.labels is not None:
+            require(
+                len(self.labels) == len(self.values),
+                field=f"labels of axis {self.path}",
+                value=self.labels,
+                allowed=f"{len(self.values)} labels, one a value",
+            )
+
+    @property
+    def coordinate(self) -> list[Any]:
+        """Return the labels, or the values where they are plain numbers."""
+        if self.labels is not None:
+            return list(self.labels)
+        if all(isinstance(v, int | float | str) for v in self.values):
+            return list(self.values)
+        return list(range(len(self.values)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What is simulated, for which cells, and what is recorded.
+
+    Attributes:
+        name: the stem of the results folder.
+        problem, dynamics, schedule, probes: see the modules of those names.
+        n_steps: steps of the shared clock in one cell.
+        n_records: how often the probes are read, besides once before the first step.
+        record_spacing: ``"linear"`` or ``"log"`` spacing of those steps.
+        axes: dimension name -> :class:`Axis`; all combinations are run.
+        seeds: number of seeds, 0..seeds-1.
+        data_seeds: number of data seeds, as a dimension of its own; None ties the data to the seed.
+        first_seed: the first seed (seeds of one experiment are ``first_seed .. first_seed + seeds - 1``).
+        root_seed: changes every random number at once.
+        precision: ``"f32"`` or ``"f64"``.
+        scales: scale name -> dotted path -> value, applied by :func:`at_scale`.
+    """
+
+    name: str
+    problem: Any
+    dynamics: Any
+    schedule: Any
+    probes: tuple[Any, ...]
+    n_steps: int
+    n_records: int = 50
+    record_spacing: str = "linear"
+    axes: Mapping[str, Axis] = dataclasses.field(default_factory=dict)
+    seeds: int = 16
+    data_seeds: int | None = None
+    first_seed: int = 0
+    root_seed: int = 0
+    precision: str = "f64"
+    scales: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+        default_factory=lambda: {"smoke": {}, "laptop": {}, "paper": {}}
+    )
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Return the dimensions of a cell, slowest first in memory last: axes, then seeds."""
+        return (*self.axes, "seed", *(("data_seed",) if self.data_seeds is not None else ()))
+
+    def check(self) -> None:
+        """Check every number of the experiment at every value of every axis.
+
+        Raises:
+            ConfigError: one line naming the field, its value and what is allowed.
+        """
+        for name in ("n_steps", "n_records", "seeds", "data_seeds"):
+            value = getattr(self, name)
+            if value is None and name == "data_seeds":
+                continue
+            require(isinstance(value, int) and value >= 1, field=name, value=value, allowed="a whole number >= 1")
+        require(self.precision in ("f32", "f64"), field="precision", value=self.precision, allowed="'f32' or 'f64'")
+        require(
+            self.record_spacing in ("linear", "log"),
+            field="record_spacing", value=self.record_spacing, allowed="'linear' or 'log'",
+        )  # fmt: skip
+        clash = {"record", "stage", "stage_index", "step", "seed", "data_seed"} & set(self.axes)
+        require(not clash, field="axes", value=sorted(clash), allowed="other names: these are taken")
+        _check_parts(self)
+        for axis in self.axes.values():
+            require(
+                axis.path.split(".")[0] in ("problem", "dynamics", "schedule"),
+                field="axis path", value=axis.path, allowed="a field of problem, dynamics or schedule",
+            )  # fmt: skip
+            for value in axis.values:
+                _check_parts(with_value(self, axis.path, value))
+
+
+def _check_parts(experiment: Experiment) -> None:
+    for part in (experiment.problem, experiment.dynamics, experiment.schedule, *experiment.probes):
+        check = getattr(part, "check", None)
+        if check is not None:
+            check()
+
+
+def _children(node: Any) -> list[str]:
+    if isinstance(node, Mapping):
+        return list(node)
+    if isinstance(node, list | tuple):
+        return [str(i) for i in range(len(node))]
+    if dataclasses.is_dataclass(node):
+        return [f.name for f in dataclasses.fields(node) if f.init]
+    return []
+
+
+def get_value(node: Any, path: str) -> Any:
+    """Return what stands at the dotted ``path``.
+
+    Raises:
+        ConfigError: when a part of the path is unknown, with the nearest known name.
+    """
+    for name in path.split("."):
+        children = _children(node)
+        if name not in children:
+            raise unknown("field", name, children)
+        if isinstance(node, Mapping):
+            node = node[name]
+        else:
+            node = node[int(name)] if isinstance(node, list | tuple) else getattr(node, name)
+    return node
+
+
+def with_value(node: Any, path: str, value: Any) -> Any:
+    """Return a copy of ``node`` in which ``value`` stands at the dotted ``path``.
+
+    ``axes.NAME`` takes a plain sequence of numbers and keeps the axis's path.
+
+    Raises:
+        ConfigError: when a part of the path is unknown, with the nearest known name.
+    """
+    name, _, rest = path.partition(".")
+    old = get_value(node, name)
+    if rest:
+        new = with_value(old, rest, value)
+    elif isinstance(old, Axis) and not isinstance(value, Axis):
+        if old.labels is not None:
+            raise ConfigError(f"axis {name!r} is labelled ({', '.join(old.labels)}): its values cannot be set")
+        new = dataclasses.replace(old, values=tuple(value) if isinstance(value, list | tuple) else (value,))
+    else:
+        new = value
+    if isinstance(node, Mapping):
+        return {**node, name: new}
+    if isinstance(node, list | tuple):
+        items = list(node)
+        items[int(name)] = new
+        return type(node)(items) if not hasattr(node, "_fields") else type(node)(*items)
+    return dataclasses.replace(node, **{name: new})
+
+
+def with_values(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
+    """Return ``experiment`` with every dotted path in ``values`` set."""
+    for path, value in values.items():
+        experiment = with_value(experiment, path, value)
+    return experiment
+
+
+def parse_value(experiment: Experiment, path: str, text: str) -> Any:
+    """Read ``text`` as a value of the kind that stands at ``path``.
+
+    Numbers, words, ``none``, ``inf``, and comma-separated lists of them are understood.
+
+    Raises:
+        ConfigError: when the text is not of that kind.
+    """
+    old = get_value(experiment, path)
+    if isinstance(old, Axis):
+        old = tuple(old.values)
+    if isinstance(old, list | tuple):
+        parts = [p.strip() for p in text.strip("()[]").split(",") if p.strip()]
+        return tuple(_scalar(path, p, old[0] if old else 0.0, False) for p in parts)
+    whole = "." not in path or _path_is_static(experiment, path)
+    return _scalar(path, text.strip(), old, whole and (isinstance(old, int) or old is None))
+
+
+def _scalar(path: str, text: str, old: Any, whole: bool) -> Any:
+    if dataclasses.is_dataclass(old) or callable(old):
+        fields = ", ".join(_children(old)) or "nothing"
+        raise ConfigError(f"{path} is a {type(old).__name__}, not a number: set one of its fields ({fields})")
+    if isinstance(old, str):
+        return text
+    if text.lower() == "none":
+        return None
+    if isinstance(old, bool):
+        if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        raise ConfigError(f"{path} = {text!r} is not allowed: it must be true or false")
+    try:
+        number = float(text)
+    except ValueError:
+        raise ConfigError(f"{path} = {text!r} is not allowed: it must be a number") from None
+    if whole and (not math.isfinite(number) or number != int(number)):
+        raise ConfigError(f"{path} = {text!r} is not allowed: it must be a whole number")
+    return int(number) if whole or (isinstance(old, int) and number == int(number)) else number
+
+
+def at_scale(experiment: Experiment, scale: str) -> Experiment:
+    """Return ``experiment`` with the values of one of its scales applied.
+
+    Raises:
+        ConfigError: when the experiment has no such scale.
+    """
+    if scale not in experiment.scales:
+        raise unknown("scale", scale, experiment.scales)
+    return with_values(experiment, experiment.scales[scale])
+
+
+def static_axes(experiment: Experiment) -> tuple[str, ...]:
+    """Return the names of the axes that change shapes: each of their values is compiled by itself."""
+    return tuple(name for name, axis in experiment.axes.items() if _path_is_static(experiment, axis.path))
+
+
+def _path_is_static(node: Any, path: str) -> bool:
+    name, _, rest = path.partition(".")
+    if dataclasses.is_dataclass(node):
+        for field in dataclasses.fields(node):
+            if field.name == name and is_static(field):
+                return True
+    return bool(rest) and _path_is_static(get_value(node, name), rest)

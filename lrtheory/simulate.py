@@ -1,0 +1,210 @@
+"""From initial point to records: nested loops over steps, with the probes read between blocks of steps.
+
+The functions here know one cell (one problem, one dynamics, one schedule, one seed) and a batch of cells; which cells
+there are is the business of :mod:`lrtheory.sweep`. A batch has two levels: *groups* differ in what determines the data
+(problem and seed), *members* of a group differ in dynamics and schedule only and share the data, the initial point and
+the noise: comparisons of learning rates are paired, and a kernel or a design matrix is held once a group.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lrtheory.errors import unknown
+from lrtheory.lazy import jax, jnp
+from lrtheory.schedules import Phase, trigger_names
+
+
+#: A cell whose loss is not finite, or above this, has diverged.
+DIVERGED_LOSS = 1e15
+
+
+class Keys(NamedTuple):
+    """The random streams of a cell: data, initial point, noise, probes."""
+
+    data: Any
+    init: Any
+    noise: Any
+    probe: Any
+
+
+class Clock(NamedTuple):
+    """What a cell carries from step to step.
+
+    ``time`` is the cumulative time of the dynamics (for plain SGD the sum of learning rates). ``stop_step`` and
+    ``diverged_at`` are -1 until the schedule stops the cell, or its loss is above ``DIVERGED_LOSS``; the state is frozen then.
+    """
+
+    state: Any
+    phase: Phase
+    step: Any
+    time: Any
+    stop_step: Any
+    diverged_at: Any
+
+
+def stream_key(root_seed: int, stream: str, seed: Any) -> Any:
+    """Return the key of a named random stream of one seed; no other seed or stream changes it.
+
+    Example:
+        >>> import jax
+        >>> a, b = stream_key(0, "data", 3), stream_key(0, "init", 3)
+        >>> bool((jax.random.key_data(a) != jax.random.key_data(b)).any())
+        True
+    """
+    root = jax.random.key(root_seed)
+    return jax.random.fold_in(jax.random.fold_in(root, zlib.crc32(stream.encode()) % 2**31), seed)
+
+
+def cell_keys(root_seed: int, seed: Any, data_seed: Any) -> Keys:
+    """Return the keys of a cell; data and probes (test sets) follow the data seed, the rest the seed."""
+    return Keys(
+        data=stream_key(root_seed, "data", data_seed),
+        init=stream_key(root_seed, "init", seed),
+        noise=stream_key(root_seed, "noise", seed),
+        probe=stream_key(root_seed, "probe", data_seed),
+    )
+
+
+def record_steps(n_steps: int, n_records: int, spacing: str) -> np.ndarray:
+    """Return the steps at which the probes are read: 0, ..., n_steps, evenly or logarithmically spaced."""
+    n_records = min(n_records, n_steps)
+    if spacing == "log":
+        steps = np.geomspace(1, n_steps, n_records)
+    else:
+        steps = np.linspace(0, n_steps, n_records + 1)[1:]
+    return np.unique(np.concatenate([[0], np.rint(steps)]).astype(int))
+
+
+def prepare(problem: Any, probes: Sequence[Any], keys: Keys) -> tuple[Any, tuple[Any, ...]]:
+    """Return the training data and what each probe keeps for the whole run (test sets, say)."""
+    data = problem.data(keys.data)
+    aux = tuple(
+        probe.prepare(problem, data, jax.random.fold_in(keys.probe, i)) if hasattr(probe, "prepare") else ()
+        for i, probe in enumerate(probes)
+    )
+    return data, aux
+
+
+def start(problem: Any, dynamics: Any, schedule: Any, data: Any, keys: Keys) -> Clock:
+    """Return the clock of a cell before its first step."""
+    phase = schedule.init()
+    never = jnp.full((), -1)
+    stop_step = jnp.where(schedule.stopped(phase), 0, never)
+    state = dynamics.init(problem, data, problem.init(keys.init))
+    return Clock(state, phase, jnp.zeros((), int), jnp.zeros(()), stop_step, never)
+
+
+def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: Any, clock: Clock, n: Any) -> Clock:
+    """Return the clock after ``n`` more steps."""
+
+    def step(_: Any, clock: Clock) -> Clock:
+        lr = schedule(clock.step, clock.time, clock.phase)
+        key = jax.random.fold_in(noise_key, clock.step)
+        state, observed = dynamics.step(problem, data, clock.state, lr, key)
+        for name in trigger_names(schedule):
+            if name not in observed:
+                raise unknown("observed quantity", name, observed)
+        running = (clock.stop_step < 0) & (clock.diverged_at < 0)
+        diverges = running & ~(observed["loss"] < DIVERGED_LOSS)
+        phase = schedule.advance(clock.phase, clock.step, clock.time, observed)
+        # A frozen cell must not move through its schedule any more.
+        phase = jax.tree.map(lambda new, old: jnp.where(running & ~diverges, new, old), phase, clock.phase)
+        moves = running & ~diverges & (phase.stage == clock.phase.stage)
+        stops = running & ~diverges & schedule.stopped(phase)
+        return Clock(
+            state=jax.tree.map(lambda new, old: jnp.where(moves, new, old), state, clock.state),
+            phase=phase,
+            step=clock.step + 1,
+            time=jnp.where(moves, clock.time + dynamics.dt(lr), clock.time),
+            stop_step=jnp.where(stops, clock.step, clock.stop_step),
+            diverged_at=jnp.where(diverges, clock.step, clock.diverged_at),
+        )
+
+    return jax.lax.fori_loop(0, n, step, clock)
+
+
+def measure(problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock) -> Any:
+    """Return what is recorded of a cell now: name -> array; NaN once the cell has diverged."""
+    params = dynamics.params(clock.state)
+    values = {
+        "time": clock.time,
+        "lr": schedule(clock.step, clock.time, clock.phase),
+        "stage": clock.phase.stage,
+    }
+    for probe, kept in zip(probes, aux, strict=True):
+        for name, value in probe(problem, data, params, kept).items():
+            value = jnp.asarray(value)
+            if jnp.issubdtype(value.dtype, jnp.floating):
+                value = jnp.where(clock.diverged_at >= 0, jnp.nan, value)
+            values[name] = value
+    return values
+
+
+def outcome(clock: Clock) -> dict[str, Any]:
+    """Return how a cell ended: when each stage ended and why, when it stopped, when it diverged."""
+    return {
+        "stage_step": clock.phase.end_step,
+        "stage_time": clock.phase.end_time,
+        "stage_reason": clock.phase.end_reason,
+        "stop_step": clock.stop_step,
+        "diverged_at": clock.diverged_at,
+    }
+
+
+def simulate(
+    problem: Any,
+    dynamics: Any,
+    schedule: Any,
+    probes: Sequence[Any],
+    keys: Keys,
+    steps: np.ndarray,
+    over_groups: Callable[..., Any] = lambda f, axes: f,
+    over_members: Callable[..., Any] = lambda f, axes: f,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the records and the outcome of a cell, or of a batch of them.
+
+    As it stands it runs one cell. With ``over_groups = over_members = jax.vmap`` the leaves of ``problem`` and ``keys``
+    have a leading group axis, those of ``dynamics`` and ``schedule`` a leading member axis, and the results lead with
+    (group, member). Parameters are never stacked: only what the probes return is kept.
+
+    Args:
+        problem, dynamics, schedule, probes: see the modules of those names.
+        keys: the random streams.
+        steps: the steps at which probes are read, starting with 0; not traced.
+        over_groups, over_members: ``jax.vmap`` or the identity.
+
+    Returns:
+        records (name -> array whose axis 0 is the record) and outcome (name -> array).
+    """
+
+    def batched(function: Callable[..., Any], by_member: Sequence[Any], by_group: Sequence[Any]) -> Any:
+        return over_groups(over_members(function, by_member), by_group)
+
+    data, aux = over_groups(lambda p, k: prepare(p, probes, k), (0, 0))(problem, keys)
+    clock = batched(start, (None, 0, 0, None, None), (0, None, None, 0, 0))(problem, dynamics, schedule, data, keys)
+    forward = batched(advance, (None, 0, 0, None, None, 0, None), (0, None, None, 0, 0, 0, None))
+    read = batched(
+        lambda p, dy, s, d, a, c: measure(p, dy, s, probes, d, a, c),
+        (None, 0, 0, None, None, 0),
+        (0, None, None, 0, 0, 0),
+    )
+
+    def block(clock: Clock, n: Any) -> tuple[Clock, Any]:
+        over = jnp.all((clock.stop_step >= 0) | (clock.diverged_at >= 0))
+        # The predicate is one for the whole batch, so this is a real branch: frozen batches cost nothing.
+        clock = jax.lax.cond(
+            over,
+            lambda c: c._replace(step=c.step + n),
+            lambda c: forward(problem, dynamics, schedule, data, keys.noise, c, n),
+            clock,
+        )
+        return clock, read(problem, dynamics, schedule, data, aux, clock)
+
+    # The record before the first step is a block of no steps: the probes are compiled once.
+    clock, records = jax.lax.scan(block, clock, jnp.asarray(np.diff(steps, prepend=0)))
+    return records, outcome(clock)
