@@ -90,7 +90,12 @@ class Claim:
 
         from lrtheory.statistics import mean_interval
 
-        values = np.asarray(self.quantity(ds), float).ravel()
+        values = np.asarray(self.quantity(ds), float)
+        if values.ndim != 1:
+            raise ConfigError(
+                f"claim {self.id}: its quantity has shape {values.shape}: it must be one number a seed (cells of one seed "
+                "are not independent)"
+            )
         missing = int(np.isnan(values).sum())
         mean, low, high = (float(v) for v in mean_interval(values, level=1 - alpha))
         if self.allowed[0] <= low and high <= self.allowed[1]:

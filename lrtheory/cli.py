@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
+import itertools
 import os
 import re
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -20,7 +25,7 @@ Positional = tyro.conf.Positional
 
 
 def _bytes(text: str) -> int:
-    match = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
     if match is None or float(match[1]) <= 0:
         raise ConfigError(f"--memory {text!r} is not allowed: it must be a size like 512MiB or 1.5GB")
     power = " KMGT".index(match[2].upper() or " ")
@@ -80,10 +85,8 @@ def run(
     try:
         ds = run_experiment(experiment, results=folder, memory=budget, chunks=chunks)
     except KeyboardInterrupt:
-        print(f"\nstopped; the chunks that were finished are kept. To go on: lrtheory run {sim} --scale {scale}"
-              f"{''.join(f' --set {a}' for a in set)}{f' --seeds {seeds}' if seeds else ''}"
-              f"{f' --results {results}' if results != Path('results') else ''}", file=sys.stderr)  # fmt: skip
-        sys.stderr.flush()
+        again = shlex.join(["lrtheory", *sys.argv[1:]])
+        print(f"\nstopped; the chunks that were finished are kept. To go on: {again}", file=sys.stderr, flush=True)
         os._exit(130)  # a chunk that was dropped may still be running in a thread, for minutes
     diverged = ds.attrs["diverged_share"]
     note = f", {diverged:.1%} of the cells diverged" if diverged else ""
@@ -105,9 +108,9 @@ def status(results: Path = Path("results")) -> int:
     width = max(len(str(f)) for f in folders)
     for folder in folders:
         s = store_status(folder)
-        share = s["done"] / max(s["total"], 1)
+        share = s["done"] / s["total"]
         bar = "█" * round(20 * share) + "·" * (20 - round(20 * share))
-        more = f"complete, {s['manifest']['seconds']:.0f} s" if s["complete"] else "unfinished: run it again to resume"
+        more = f"complete, {s['manifest']['seconds']:.0f} s" if s["manifest"] else "unfinished: run it again to resume"
         print(f"{folder!s:{width}}  {bar}  {s['done']:>4}/{s['total']} chunks  {more}")
     return 0
 
@@ -131,12 +134,16 @@ def check(
     with deferred():
         loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
     from lrtheory.claims import table
-    from lrtheory.store import open_results
+    from lrtheory.store import configuration, describe, differences, open_results
 
     claims, verdicts = [], []
     for sim in loaded:
         if sim.claims:
-            ds = open_results(_folder(results, scale, sim))
+            folder = _folder(results, scale, sim)
+            ds = open_results(folder)
+            different = differences(configuration(folder), describe(at_scale(sim.experiment, scale)))
+            if different:
+                print(f"note: {folder} was run with another configuration: {'; '.join(different[:3])}", file=sys.stderr)
             claims += sim.claims
             verdicts += [c.verdict(ds, alpha) for c in sim.claims]
     if not claims:
@@ -167,16 +174,44 @@ def doctor() -> int:
     return 0 if fine else 1
 
 
+def _later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """Return a function of the same signature that only remembers its arguments: parsing ends before work begins."""
+
+    @functools.wraps(command)
+    def remember(*args: Any, **kwargs: Any) -> Callable[[], int]:
+        return functools.partial(command, *args, **kwargs)
+
+    return remember
+
+
+def _parse(arguments: list[str]) -> Callable[[], int]:
+    commands = {f.__name__: _later(f) for f in (run, status, check, doctor)}
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.extras.subcommand_cli_from_dict(
+                commands,
+                prog="lrtheory",
+                description="Does a large initial learning rate really do that, and why?",
+                args=arguments,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        # tyro draws a box of several lines; the first sentence in it is the error.
+        lines = [line.strip("│╭╮╰╯─ ") for line in said.getvalue().splitlines()]
+        sentence = " ".join(itertools.takewhile(bool, (line for line in lines[1:])))
+        raise ConfigError(f"{sentence or lines[0]} (lrtheory --help shows what is allowed)") from None
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 bad use (one line on stderr), 130 interrupted."""
     try:
-        code = tyro.extras.subcommand_cli_from_dict(
-            {"run": run, "status": status, "check": check, "doctor": doctor},
-            prog="lrtheory",
-            description="Does a large initial learning rate really do that, and why?",
-            args=arguments,
-        )
+        code = _parse(sys.argv[1:] if arguments is None else arguments)()
     except (ConfigError, StoreError, ImportError) as error:
         print(f"lrtheory: {error}", file=sys.stderr)
         code = 2
+    except KeyboardInterrupt:
+        print("\nlrtheory: stopped", file=sys.stderr)
+        code = 130
     sys.exit(code)

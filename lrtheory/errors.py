@@ -28,7 +28,7 @@ def finite(value: Any) -> bool:
         value = value.ravel().tolist()
     if isinstance(value, list | tuple):
         return all(finite(v) for v in value)
-    return math.isfinite(value)
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:

@@ -16,6 +16,13 @@ from lrtheory.errors import ConfigError, require, unknown
 from lrtheory.pytree import is_static
 
 
+#: Names of variables and dimensions that every result has.
+TAKEN = {
+    "record", "step", "time", "lr", "stage", "stage_index", "stage_step", "stage_time", "stage_reason", "stop_step",
+    "diverged_at", "seed", "data_seed",
+}  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class Axis:
     """One swept dimension: the field at ``path`` takes each of ``values`` in turn.
@@ -111,16 +118,31 @@ class Experiment:
             self.record_spacing in ("linear", "log"),
             field="record_spacing", value=self.record_spacing, allowed="'linear' or 'log'",
         )  # fmt: skip
-        clash = {"record", "stage", "stage_index", "step", "seed", "data_seed"} & set(self.axes)
-        require(not clash, field="axes", value=sorted(clash), allowed="other names: these are taken")
-        _check_parts(self)
+        clash = sorted(TAKEN & set(self.axes))
+        require(not clash, field="axes", value=clash, allowed="named otherwise: these names are taken by results")
         for axis in self.axes.values():
             require(
                 axis.path.split(".")[0] in ("problem", "dynamics", "schedule"),
                 field="axis path", value=axis.path, allowed="a field of problem, dynamics or schedule",
             )  # fmt: skip
+        _check_overlap(self.axes)
+        _check_parts(self)
+        for axis in self.axes.values():
             for value in axis.values:
                 _check_parts(with_value(self, axis.path, value))
+
+
+def _check_overlap(axes: Mapping[str, Axis]) -> None:
+    """Refuse two axes of one field; a part of a labelled whole may be swept by an axis after it."""
+    names = list(axes)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            a, b = axes[first].path, axes[second].path
+            if a == b or a.startswith(b + "."):
+                raise ConfigError(
+                    f"axis {second!r} sets {b} after axis {first!r} has set {a}: "
+                    + ("leave out one" if a == b else f"put {second!r} before {first!r}")
+                )
 
 
 def _check_parts(experiment: Experiment) -> None:
@@ -199,23 +221,38 @@ def parse_value(experiment: Experiment, path: str, text: str) -> Any:
     Raises:
         ConfigError: when the text is not of that kind.
     """
+    if path.split(".")[0] == "scales":
+        raise ConfigError(f"{path} is not allowed: scales are applied before it; set the field itself")
     old = get_value(experiment, path)
+    for name, axis in experiment.axes.items():
+        if axis.path == path or axis.path.startswith(path + "."):
+            raise ConfigError(f"{path} is swept by axis {name!r}, which would override it: set axes.{name}")
     if isinstance(old, Axis):
         old = tuple(old.values)
     if isinstance(old, list | tuple):
         parts = [p.strip() for p in text.strip("()[]").split(",") if p.strip()]
         return tuple(_scalar(path, p, old[0] if old else 0.0, False) for p in parts)
-    whole = "." not in path or _path_is_static(experiment, path)
-    return _scalar(path, text.strip(), old, whole and (isinstance(old, int) or old is None))
+    return _scalar(path, text.strip(), old, _is_whole(experiment, path))
+
+
+def _is_whole(experiment: Any, path: str) -> bool:
+    """Tell whether the field at ``path`` is declared as a whole number."""
+    head, _, name = path.rpartition(".")
+    owner = get_value(experiment, head) if head else experiment
+    fields = dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+    kind = next((str(f.type) for f in fields if f.name == name), "")
+    return "int" in kind and "float" not in kind
 
 
 def _scalar(path: str, text: str, old: Any, whole: bool) -> Any:
-    if dataclasses.is_dataclass(old) or callable(old):
+    if dataclasses.is_dataclass(old) or callable(old) or isinstance(old, Mapping):
         fields = ", ".join(_children(old)) or "nothing"
         raise ConfigError(f"{path} is a {type(old).__name__}, not a number: set one of its fields ({fields})")
     if isinstance(old, str):
         return text
     if text.lower() == "none":
+        if old is not None and not path == "data_seeds":
+            raise ConfigError(f"{path} = {text!r} is not allowed: it must be a number")
         return None
     if isinstance(old, bool):
         if text.lower() in ("true", "false"):
@@ -225,9 +262,10 @@ def _scalar(path: str, text: str, old: Any, whole: bool) -> Any:
         number = float(text)
     except ValueError:
         raise ConfigError(f"{path} = {text!r} is not allowed: it must be a number") from None
-    if whole and (not math.isfinite(number) or number != int(number)):
+    integral = math.isfinite(number) and number == int(number)
+    if whole and not integral:
         raise ConfigError(f"{path} = {text!r} is not allowed: it must be a whole number")
-    return int(number) if whole or (isinstance(old, int) and number == int(number)) else number
+    return int(number) if whole or (isinstance(old, int) and integral) else number
 
 
 def at_scale(experiment: Experiment, scale: str) -> Experiment:

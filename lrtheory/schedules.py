@@ -96,7 +96,7 @@ class Piecewise(Schedule):
         """Refuse bad rates, a wrong number of boundaries, or boundaries out of order."""
         for i, rate in enumerate(self.rates):
             _rate(f"schedule.rates.{i}", rate)
-        ordered = list(self.boundaries) == sorted(self.boundaries)
+        ordered = finite(self.boundaries) and list(self.boundaries) == sorted(self.boundaries)
         require(
             len(self.boundaries) == len(self.rates) - 1 and ordered,
             field="schedule.boundaries",
@@ -190,6 +190,8 @@ class Stages(Schedule):
                 value=getattr(self, name),
                 allowed=f"{len(self.rates)} entries, one a stage",
             )
+        for i, level in enumerate(self.levels):
+            require(level == level, field=f"schedule.levels.{i}", value=level, allowed="a number or -inf (never)")
         for i, cap in enumerate(self.caps):
             require(cap >= 0, field=f"schedule.caps.{i}", value=cap, allowed=">= 0 (time)")
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrtheory.errors import unknown
+from lrtheory.errors import ConfigError, unknown
 from lrtheory.lazy import jax, jnp
 from lrtheory.schedules import Phase, trigger_names
 
@@ -74,7 +74,7 @@ def record_steps(n_steps: int, n_records: int, spacing: str) -> np.ndarray:
     """Return the steps at which the probes are read: 0, ..., n_steps, evenly or logarithmically spaced."""
     n_records = min(n_records, n_steps)
     if spacing == "log":
-        steps = np.geomspace(1, n_steps, n_records)
+        steps = np.append(np.geomspace(1, n_steps, n_records), n_steps)
     else:
         steps = np.linspace(0, n_steps, n_records + 1)[1:]
     return np.unique(np.concatenate([[0], np.rint(steps)]).astype(int))
@@ -141,6 +141,8 @@ def measure(problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], d
             value = jnp.asarray(value)
             if jnp.issubdtype(value.dtype, jnp.floating):
                 value = jnp.where(clock.diverged_at >= 0, jnp.nan, value)
+            if name in values:
+                raise ConfigError(f"{name!r} is recorded twice: leave out one of the probes, or rename what it returns")
             values[name] = value
     return values
 

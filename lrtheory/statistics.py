@@ -44,3 +44,38 @@ def mean_interval(values: Any, axis: int = -1, level: float = 0.99) -> Interval:
         return Interval(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
     half = special.stdtrit(n - 1, 0.5 + level / 2) * values.std(axis, ddof=1) / np.sqrt(n)
     return Interval(mean, mean - half, mean + half)
+
+
+def first_time(time: Any, values: Any, level: float) -> np.ndarray:
+    """Return when ``values`` first falls to ``level``, linear between records; NaN where it never does.
+
+    Args:
+        time, values: arrays whose last axis is the record.
+        level: the level.
+
+    Example:
+        >>> float(first_time([0.0, 1.0, 2.0], [1.0, 0.8, 0.2], 0.5))
+        1.5
+    """
+    time, values = np.broadcast_arrays(np.asarray(time, float), np.asarray(values, float))
+    below = values <= level
+    at = below.argmax(-1)[..., None]
+    before = np.maximum(at - 1, 0)
+    t0, t1 = (np.take_along_axis(time, i, -1)[..., 0] for i in (before, at))
+    v0, v1 = (np.take_along_axis(values, i, -1)[..., 0] for i in (before, at))
+    part = np.divide(v0 - level, v0 - v1, out=np.zeros_like(v0), where=v0 > v1)
+    return np.where(below.any(-1), t0 + part * (t1 - t0), np.nan)
+
+
+def log_slope(x: Any, y: Any, axis: int = -1) -> np.ndarray:
+    """Return the least-squares slope of log y on log x along ``axis``; NaN where a y is not positive.
+
+    Example:
+        >>> round(float(log_slope([1.0, 2.0, 4.0], [3.0, 12.0, 48.0])), 6)
+        2.0
+    """
+    log_x = np.log(np.asarray(x, float))
+    y = np.moveaxis(np.asarray(y, float), axis, -1)
+    log_y = np.log(np.where(y > 0, y, np.nan))
+    centred = log_x - log_x.mean()
+    return (log_y @ centred) / (centred @ centred)

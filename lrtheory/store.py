@@ -24,6 +24,7 @@ import numpy as np
 
 from lrtheory.errors import StoreError
 from lrtheory.experiment import Experiment
+from lrtheory.grid import Box
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,10 +84,12 @@ def _read_json(path: Path) -> Any:
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return a digest of named arrays: their names, shapes, types and bytes."""
+    """Return a digest of named arrays: their names, shapes, types and numbers (a NaN is a NaN, whatever its bits)."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
+        if array.dtype.kind == "f":
+            array = np.where(np.isnan(array), np.asarray(np.nan, array.dtype), array)
         digest.update(f"{name}{array.shape}{array.dtype.str}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -114,119 +117,188 @@ def _stored(dtype: Any) -> Any:
     return str if np.dtype(dtype).kind == "U" else dtype
 
 
+def regions_of(variables: Mapping[str, Variable], region: Mapping[str, slice]) -> dict[str, tuple[slice, ...]]:
+    """Return, for every variable, the part of it that belongs to a region of the grid of cells."""
+    return {name: tuple(region.get(d, slice(None)) for d in v.dims) for name, v in variables.items()}
+
+
+def _box(config: Mapping[str, Any]) -> Box:
+    grid = config["grid"]
+    return Box(tuple(grid["dims"]), tuple(grid["sizes"]), tuple(grid["chunks"]))
+
+
+def _config(folder: Path) -> dict[str, Any] | None:
+    """Return the configuration of a results folder; None where there is none of ours."""
+    found = _read_json(folder / "config.json")
+    return found if isinstance(found, dict) and {"experiment", "grid"} <= set(found) else None
+
+
 class Store:
     """One results folder, open for writing."""
 
     def __init__(self, folder: str | Path, experiment: Experiment) -> None:
-        """Open or create ``folder`` for ``experiment``.
+        """Look at ``folder``; nothing is written yet.
 
         Raises:
-            StoreError: when it belongs to another configuration (the fields are named), holds something else, or
-                cannot be written.
+            StoreError: when it belongs to another configuration (the fields are named) or holds something else.
         """
         self.folder = Path(folder)
-        self.config = describe(experiment)
+        self.config = json.loads(json.dumps(describe(experiment)))
         self._data = self.folder / "data.zarr"
         self._done = self.folder / "done"
-        found = _read_json(self.folder / "config.json")
-        if found is None and self.folder.is_dir() and any(self.folder.iterdir()):
-            if not set(os.listdir(self.folder)) <= {"config.json", "config.json.partial", "done", "data.zarr"}:
-                raise StoreError(f"{self.folder} is not a results folder: it has files of something else in it")
+        found = _config(self.folder)
         if found is not None:
-            found, wanted = found["experiment"], json.loads(json.dumps(self.config))
-            different = differences(found, wanted)
+            different = differences(found["experiment"], self.config)
             if different:
                 listed = "; ".join(different[:6]) + (f"; and {len(different) - 6} more" if len(different) > 6 else "")
                 raise StoreError(
                     f"{self.folder} holds results of another configuration ({listed}): "
                     "choose another --results, or remove it"
                 )
+        elif self.folder.is_dir() and not set(os.listdir(self.folder)) <= {"config.json.partial", "done", "data.zarr"}:
+            raise StoreError(f"{self.folder} is not a results folder: there is something else in it")
 
     @property
     def complete(self) -> bool:
-        """Tell whether every chunk is there."""
-        return (self.folder / "manifest.json").exists()
+        """Tell whether the manifest is there and every chunk has the numbers that its checksum says.
 
-    def plan(self) -> dict[str, int] | None:
-        """Return the chunk shape this folder was begun with, or None."""
-        found = _read_json(self.folder / "config.json")
-        return None if found is None or not self._data.is_dir() else found["chunks"]
+        A store that was damaged after it was finished is unfinished again: its manifest goes.
+        """
+        if not (self.folder / "manifest.json").exists():
+            return False
+        if _damaged(self.folder) is None:
+            return True
+        (self.folder / "manifest.json").unlink()
+        return False
 
-    def begin(self, template: Mapping[str, Variable], chunks: Mapping[str, int], n_chunks: int) -> None:
+    def box(self, template: Mapping[str, Variable]) -> Box | None:
+        """Return how the store was cut when it was begun; None where it must be begun (anew)."""
+        import zarr
+
+        config = _config(self.folder)
+        if config is None:
+            return None
+        try:
+            group = zarr.open_group(self._data, mode="r", zarr_format=3)
+            sound = all(tuple(group[name].shape) == v.shape for name, v in template.items())  # type: ignore[union-attr]
+        except Exception:  # whatever is wrong with the store's own metadata, the remedy is to begin it anew
+            return None
+        return _box(config) if sound else None
+
+    def begin(self, template: Mapping[str, Variable], box: Box) -> None:
         """Write the empty store; its Zarr chunks are the chunks of the sweep, so regions never share one."""
         import zarr
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            # config.json says that the store is whole: it goes first and comes last.
+            (self.folder / "config.json").unlink(missing_ok=True)
             shutil.rmtree(self._data, ignore_errors=True)
             shutil.rmtree(self._done, ignore_errors=True)
             self._done.mkdir()
             group = zarr.create_group(self._data, zarr_format=3)
             for name, variable in template.items():
-                grid = tuple(chunks.get(d, n) for d, n in zip(variable.dims, variable.shape, strict=True))
+                sizes = zip(variable.dims, variable.shape, strict=True)
                 array = group.create_array(
-                    name, shape=variable.shape, dtype=_stored(variable.dtype), chunks=tuple(max(c, 1) for c in grid),
-                    fill_value=fill_value(variable.dtype), dimension_names=variable.dims, attributes=variable.attrs,
-                )  # fmt: skip
+                    name,
+                    shape=variable.shape,
+                    dtype=_stored(variable.dtype),
+                    chunks=tuple(max(box.chunk.get(d, n), 1) for d, n in sizes),
+                    fill_value=fill_value(variable.dtype),
+                    dimension_names=variable.dims,
+                    attributes=dict(variable.attrs),
+                )
                 if variable.values is not None:
                     array[...] = variable.values
-            plan = {"experiment": self.config, "chunks": dict(chunks), "n_chunks": n_chunks}
-            write_json(self.folder / "config.json", plan)
+            write_json(self.folder / "config.json", {"experiment": self.config, "grid": box._asdict()})
         except OSError as error:
             raise StoreError(f"cannot write results in {self.folder}: {error.strerror or error}") from None
 
-    def write(self, index: int, arrays: Mapping[str, np.ndarray], regions: Mapping[str, tuple[slice, ...]]) -> None:
+    def write(
+        self, index: int, arrays: Mapping[str, np.ndarray], variables: Mapping[str, Variable], region: Mapping[str, slice]
+    ) -> None:
         """Write chunk ``index`` into its region, then mark it done."""
         import zarr
 
         try:
             group = zarr.open_group(self._data, mode="r+", zarr_format=3)
-            for name, array in arrays.items():
-                group[name][regions[name]] = array  # type: ignore[index]
+            for name, where in regions_of(variables, region).items():
+                group[name][where] = arrays[name]  # type: ignore[index]
             write_json(self._done / f"{index:06d}.json", {"chunk": index, "sha256": checksum(arrays)})
         except OSError as error:
             raise StoreError(
                 f"cannot write results in {self.folder}: {error.strerror or error}; the chunks written so far are kept"
             ) from None
 
-    def is_done(self, index: int, regions: Mapping[str, tuple[slice, ...]]) -> bool:
+    def is_done(self, index: int, variables: Mapping[str, Variable], region: Mapping[str, slice]) -> bool:
         """Tell whether chunk ``index`` is on disk with the numbers its checksum says."""
-        import zarr
-
-        mark = _read_json(self._done / f"{index:06d}.json")
-        if mark is None:
-            return False
-        try:
-            group = zarr.open_group(self._data, mode="r", zarr_format=3)
-            arrays = {name: np.asarray(group[name][region]) for name, region in regions.items()}  # type: ignore[index]
-        except Exception:  # whatever keeps a damaged store from being read, the remedy is the same: run the chunk again
-            return False
-        return mark.get("sha256") == checksum(arrays)
+        return _is_done(self.folder, index, {name: v.dims for name, v in variables.items()}, region)
 
     def finish(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest: the results are complete."""
+        """Write the manifest, with the share of diverged cells: the results are complete."""
+        import zarr
+
+        group = zarr.open_group(self._data, mode="r", zarr_format=3)
+        share = float((np.asarray(group["diverged_at"][...]) >= 0).mean())  # type: ignore[index]
         try:
-            write_json(self.folder / "manifest.json", manifest)
+            write_json(self.folder / "manifest.json", {**manifest, "diverged_share": share})
         except OSError as error:
             raise StoreError(f"cannot write results in {self.folder}: {error.strerror or error}") from None
+
+
+def _is_done(folder: Path, index: int, dims: Mapping[str, tuple[str, ...]], region: Mapping[str, slice]) -> bool:
+    import zarr
+
+    mark = _read_json(folder / "done" / f"{index:06d}.json")
+    if not isinstance(mark, dict):
+        return False
+    try:
+        group = zarr.open_group(folder / "data.zarr", mode="r", zarr_format=3)
+        where = {name: tuple(region.get(d, slice(None)) for d in ds) for name, ds in dims.items()}
+        arrays = {name: np.asarray(group[name][w]) for name, w in where.items()}  # type: ignore[index]
+    except Exception:  # whatever keeps a damaged store from being read, the remedy is the same: run the chunk again
+        return False
+    return mark.get("sha256") == checksum(arrays)
+
+
+def _damaged(folder: Path) -> int | None:
+    """Return the number of the first chunk that is not what its checksum says, or None."""
+    import zarr
+
+    config = _config(folder)
+    if config is None:
+        return 0
+    try:
+        group = zarr.open_group(folder / "data.zarr", mode="r", zarr_format=3)
+        dims = {n: tuple(a.metadata.dimension_names) for n, a in group.arrays() if not a.attrs.get("coordinate")}  # type: ignore[union-attr]
+    except Exception:  # as above: unreadable is damaged
+        return 0
+    for index, region in enumerate(_box(config).regions()):
+        if not _is_done(folder, index, dims, region):
+            return index
+    return None
 
 
 def open_results(folder: str | Path) -> xr.Dataset:
     """Return the results in ``folder`` as an ``xarray.Dataset`` whose attributes are the manifest.
 
     Raises:
-        StoreError: when the folder has no results, or they are incomplete (``lrtheory run`` resumes them).
+        StoreError: when the folder has no results, they are incomplete (running the sim resumes them), or a chunk does
+            not have the numbers that its checksum says.
 
     Example:
         >>> ds = open_results("results/laptop/quadratic_plateau")  # doctest: +SKIP
     """
+    import xarray as xr
+
     folder = Path(folder)
     manifest = _read_json(folder / "manifest.json")
     if manifest is None:
-        begun = (folder / "config.json").exists()
+        begun = _config(folder) is not None
         raise StoreError(f"{folder} has {'unfinished' if begun else 'no'} results: run its sim first (it resumes)")
-    import xarray as xr
-
+    damaged = _damaged(folder)
+    if damaged is not None:
+        raise StoreError(f"{folder} is damaged (chunk {damaged}): run its sim again, which repairs it")
     dataset = xr.open_zarr(folder / "data.zarr", consolidated=False, chunks=None, zarr_format=3, mask_and_scale=False)
     coordinates = [str(name) for name in dataset.data_vars if dataset[name].attrs.get("coordinate")]
     dataset = dataset.set_coords(coordinates).load().assign_attrs(manifest)
@@ -240,16 +312,24 @@ def open_results(folder: str | Path) -> xr.Dataset:
 
 
 def status(folder: str | Path) -> dict[str, Any]:
-    """Return name, done and total chunks, and completeness of a results folder."""
+    """Return name, done and total chunks, and the manifest (None: unfinished) of a results folder.
+
+    Raises:
+        StoreError: when there are no results.
+    """
     folder = Path(folder)
-    config = _read_json(folder / "config.json")
+    config = _config(folder)
     if config is None:
         raise StoreError(f"{folder} has no results")
-    manifest = _read_json(folder / "manifest.json")
     return {
         "name": config["experiment"]["name"],
         "done": len(list((folder / "done").glob("*.json"))),
-        "total": config["n_chunks"],
-        "complete": manifest is not None,
-        "manifest": manifest,
+        "total": len(_box(config).regions()),
+        "manifest": _read_json(folder / "manifest.json"),
     }
+
+
+def configuration(folder: str | Path) -> Any:
+    """Return the description of the experiment that made the results in ``folder``."""
+    config = _config(Path(folder))
+    return None if config is None else config["experiment"]

@@ -22,21 +22,15 @@ LARGE_BATCH_TOLERANCE = 1e-5
 def check_jax(version: str, package: str = "jax") -> None:
     """Refuse a release of JAX that is known to break this library.
 
-    Parameters
-    ----------
-    version
-        Version of ``package``, as its metadata gives it; a local part (``+cuda12``) is ignored.
-    package
-        ``"jax"`` or ``"jaxlib"``; only used in the message.
+    Args:
+        version: version of ``package`` as its metadata gives it; a local part (``+cuda12``) is ignored.
+        package: ``"jax"`` or ``"jaxlib"``; only used in the message.
 
-    Raises
-    ------
-    ImportError
-        If the release is refused; the message is one line and says what to install instead.
+    Raises:
+        ImportError: the release is refused; the message is one line and says what to install instead.
 
-    Examples
-    --------
-    >>> check_jax("0.10.1")
+    Example:
+        >>> check_jax("0.10.1")
     """
     reason = REFUSED.get(version.partition("+")[0])
     if reason is not None:
@@ -49,10 +43,8 @@ def check_jax(version: str, package: str = "jax") -> None:
 def check_installed_jax() -> None:
     """Apply :func:`check_jax` to the installed jax and jaxlib, from their metadata.
 
-    Raises
-    ------
-    ImportError
-        If one is refused or missing.
+    Raises:
+        ImportError: one of them is refused or missing.
     """
     for package in ("jax", "jaxlib"):
         try:
@@ -69,20 +61,15 @@ def large_batch_check(n: int = 40_000) -> float:
     is :math:`\|A x_i\|^2 = i^2`, computed by ``jit(vmap(...))`` in float32 and in float64. jaxlib 0.10.2 gets
     the later rows wrong on CPU, and every sweep of this library is a computation of this form.
 
-    Parameters
-    ----------
-    n
-        Batch size; the defect of jaxlib 0.10.2 shows above 2**14 rows in float64 and 2**15 in float32.
+    Args:
+        n: batch size; the defect of jaxlib 0.10.2 shows above 2**14 rows in float64 and 2**15 in float32.
 
-    Returns
-    -------
-    float
-        Largest :math:`|v_i - i^2| / \max(i^2, 1)` over rows and both precisions; NaN counts as infinite.
+    Returns:
+        The largest :math:`|v_i - i^2| / \max(i^2, 1)` over rows and both precisions; NaN counts as infinite.
         A sound installation stays below ``LARGE_BATCH_TOLERANCE``; 0.10.2 gives 8e-3 on CPU.
 
-    References
-    ----------
-    https://github.com/jax-ml/jax/issues/39103
+    Reference:
+        https://github.com/jax-ml/jax/issues/39103
     """
     import numpy as np
 

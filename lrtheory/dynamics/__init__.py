@@ -1,6 +1,7 @@
 """Laws of motion on one shared clock.
 
-A law is a frozen pytree with facts on its class (``is_stochastic``; ``requires``: the methods it asks of a problem) and
+A law is a frozen pytree with facts on its class (``is_stochastic``; ``requires``: the methods it asks of a
+problem) and
 
     init(problem, data, params) -> state
     step(problem, data, state, lr, key) -> (state, observed)    one unit of the shared clock

@@ -4,9 +4,9 @@ How a stochastic law gets its noise: the *problem* owns it. A problem with the m
 
     gradient_noise(key, params, data) -> a tree like params, zero mean
 
-says what separates a stochastic gradient from the full one; :class:`SGD` adds one draw a step, and the SDE limit
-(``lrtheory.dynamics.flow``) uses the same draw, rescaled, as its Brownian increment. So two laws of motion compared
-on one problem feel the same noise, and the noise level is a leaf of the problem.
+says what separates a stochastic gradient from the full one; :class:`SGD` adds one draw a step, and the SDE
+limit (``lrtheory.dynamics.flow``) uses the same draw, rescaled, as its Brownian increment. So two laws of
+motion compared on one problem feel the same noise, and the noise level is a leaf of the problem.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class GD:
 class SGD:
     r"""Stochastic gradient descent with the additive noise of the problem, drawn afresh each step.
 
-    .. math:: w \leftarrow w - \eta\,(\nabla L(w) + \xi), \qquad \xi = \texttt{problem.gradient\_noise(key, w, data)}
+    .. math:: w \leftarrow w - \eta\,(\nabla L(w) + \xi), \qquad \xi = \texttt{problem.gradient\_noise(key, w,
+    data)}
     """
 
     is_stochastic: ClassVar[bool] = True

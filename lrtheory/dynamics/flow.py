@@ -1,7 +1,7 @@
 """Laws of motion in continuous time: gradient flow, and the SDE limit of SGD.
 
-One step of the clock advances the time by the learning rate, as a step of the discrete laws does; the integration
-takes ``substeps`` inside it. So trajectories of all laws can be laid side by side, step by step.
+One step of the clock advances the time by the learning rate, as a step of the discrete laws does; the
+integration takes ``substeps`` inside it. So trajectories of all laws can be laid side by side, step by step.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def _check_substeps(substeps: int) -> None:
 class GradientFlow:
     r"""Gradient flow, integrated by the classical Runge-Kutta method of order 4.
 
-    .. math:: \dot w = -\nabla L(w), \qquad w(t + \eta) \text{ from } w(t) \text{ in } n \text{ substeps of } \eta/n
+    .. math:: \dot w = -\nabla L(w), \qquad w(t + \eta) \text{ from } w(t) \text{ in } n \text{ substeps of }
+    \eta/n
 
-    The local error is O((eta/n)^5); along curvature lam the integration itself is stable for eta lam / n < 2.78.
-    Costs 4n gradients a step.
+    The local error is O((eta/n)^5); along curvature lam the integration itself is stable for eta lam / n <
+    2.78. Costs 4n gradients a step.
 
     Args:
         substeps: n >= 1 (static: a new value is a new compile).
@@ -63,8 +64,8 @@ class GradientFlow:
 
         # The first slope comes with the observed loss; the loop runs over the other substeps.
         observed, k1 = observed_and_gradient(problem, data, state)
-        w = jax.lax.fori_loop(1, self.substeps, lambda _, w: finish(w, gradient(w, data)), finish(state, k1))
-        return w, observed
+        first = finish(state, k1)
+        return jax.lax.fori_loop(1, self.substeps, lambda _, w: finish(w, gradient(w, data)), first), observed
 
     def params(self, state: Any) -> Any:
         """Return the parameters."""
@@ -82,9 +83,10 @@ class SDE:
     .. math:: dw = -\nabla L(w)\,dt + \sqrt{\eta}\, C^{1/2} dB, \qquad
               w \leftarrow w - h \nabla L(w) - \sqrt{\eta h}\,\xi, \quad h = \eta / n
 
-    C is the covariance of the problem's ``gradient_noise``, and xi one draw of it. With n = 1 this is SGD again (in
-    law); as n grows it tends to the SDE with weak order 1, which for a quadratic is an Ornstein-Uhlenbeck process.
-    The noise has to be Gaussian for the increments to be those of a Brownian motion at finite n.
+    C is the covariance of the problem's ``gradient_noise``, and xi one draw of it. With n = 1 this is SGD
+    again (in law); as n grows it tends to the SDE with weak order 1, which for a quadratic is an
+    Ornstein-Uhlenbeck process. The noise has to be Gaussian for the increments to be those of a Brownian
+    motion at finite n.
 
     Args:
         substeps: n >= 1 (static: a new value is a new compile).
@@ -117,8 +119,8 @@ class SDE:
             return move(w, h, add(slope, jax.tree.map(lambda x: spread * x, xi)))
 
         observed, slope = observed_and_gradient(problem, data, state)
-        w = jax.lax.fori_loop(1, self.substeps, lambda i, w: substep(i, w, gradient(w, data)), substep(0, state, slope))
-        return w, observed
+        first = substep(0, state, slope)
+        return jax.lax.fori_loop(1, self.substeps, lambda i, w: substep(i, w, gradient(w, data)), first), observed
 
     def params(self, state: Any) -> Any:
         """Return the parameters."""

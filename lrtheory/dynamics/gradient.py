@@ -1,4 +1,4 @@
-"""What every law of motion on a loss shares: the gradient with what is observed on the way, and tree arithmetic."""
+"""What laws of motion on a loss share: the gradient, what is observed on the way, and tree arithmetic."""
 
 from __future__ import annotations
 

@@ -7,30 +7,32 @@ The law (Li, Wei, Ma 2019, recalled) moves the weights U at learning rate gamma 
 It is linear in everything but ``grad L``, so ``U = signal + noise`` splits exactly:
 
     signal <- (1 - gamma lam) signal - gamma grad L(signal + noise),      signal_0 = 0,
-    noise  <- (1 - gamma lam) noise  - gamma xi,                          noise_0  = the random initial weights.
+    noise  <- (1 - gamma lam) noise  - gamma xi,                          noise_0  = random initial weights.
 
-The state *is* the split, and ``params(state)`` hands the split to the probes (:class:`SplitParams`), so that they can
-look at either part; ``SplitParams.total()`` is U. The loss only ever sees U.
+The state *is* the split, and ``params(state)`` hands the split to the probes (:class:`SplitParams`), so that
+they can look at either part; ``SplitParams.total()`` is U. The loss only ever sees U.
 
 What a problem supplies
 -----------------------
 All trees have one structure (a dict of arrays, the keys naming the blocks of weights):
 
-====================  ==================================================================================================
-``init(key)``         the initial noise: standard deviation tau0 per leaf, in *noise shapes*
-``zeros()``           the initial signal: zeros in *full shapes*
-``noise(key)``        i.i.d. N(0, 1) in noise shapes
-``noise_scale()``     tau0, one number (or broadcastable array) per leaf
+======================  ===================================================================================
+``init(key)``           the initial noise: standard deviation tau0 per leaf, in *noise shapes*
+``zeros()``             the initial signal: zeros in *full shapes*
+``noise(key)``          i.i.d. N(0, 1) in noise shapes
+``noise_scale()``       tau0, one number (or broadcastable array) per leaf
 ``loss(params, data)``  the training loss without weight decay, at ``params`` = U in full shapes
-====================  ==================================================================================================
+======================  ===================================================================================
 
-A noise shape broadcasts to the full shape: units that share their noise (a pair with output weights +a, -a) store it
-once, with a dimension of length 1 where the full shape counts the members of the pair. The signal is never shared.
+A noise shape broadcasts to the full shape: units that share their noise (a pair with output weights +a, -a)
+store it once, with a dimension of length 1 where the full shape counts the members of the pair. The signal is
+never shared.
 
 Stationarity
 ------------
-``tau_xi = noise_factor * tau0 * sqrt(1 - (1 - eta1 lam)^2) / eta1``: with ``noise_factor = 1`` the noise part keeps its
-initial variance tau0^2 for ever at the reference rate eta1, and tends to about (eta / eta1) tau0^2 at a rate eta.
+``tau_xi = noise_factor * tau0 * sqrt(1 - (1 - eta1 lam)^2) / eta1``: with ``noise_factor = 1`` the noise part
+keeps its initial variance tau0^2 for ever at the reference rate eta1, and tends to about (eta / eta1) tau0^2 at
+a rate eta.
 """
 
 from __future__ import annotations
@@ -58,17 +60,20 @@ class SplitParams(NamedTuple):
 class NoisyGD:
     r"""Noisy gradient descent with weight decay, noise stationary at a reference rate.
 
-    .. math:: U \leftarrow (1 - h\lambda) U - h \nabla L(U) - \sqrt{\gamma h}\,\tau_\xi\, g, \qquad h = \max(\gamma, h_0)
+    .. math:: U \leftarrow (1 - h\lambda) U - h \nabla L(U) - \sqrt{\gamma h}\,\tau_\xi\, g, \qquad
+              h = \max(\gamma, h_0)
 
-    At ``macro_step`` h0 = 0 this is the literal algorithm (h = gamma). With h0 > 0 a rate gamma < h0 is simulated by
-    Euler-Maruyama steps of length h0 that keep the drift per unit time and the noise power per unit time of the
-    literal algorithm; rates above h0 stay literal. One step of the clock then advances the time by h.
+    At ``macro_step`` h0 = 0 this is the literal algorithm (h = gamma). With h0 > 0 a rate gamma < h0 is
+    simulated by Euler-Maruyama steps of length h0 that keep the drift per unit time and the noise power per
+    unit time of the literal algorithm; rates above h0 stay literal. One step of the clock then advances the
+    time by h.
 
     Args:
         weight_decay: lam >= 0, per unit of time.
         reference_rate: eta1 > 0, the rate at which the noise is stationary; 0 < eta1 lam < 2 unless lam = 0.
         macro_step: h0 >= 0, a time; 0 is the literal algorithm.
-        noise_factor: multiplies tau_xi; 0 switches the noise off, sqrt(eta1 / eta) makes it stationary at eta.
+        noise_factor: multiplies tau_xi; 0 switches the noise off, sqrt(eta1 / eta) makes it stationary at eta
+            (to relative order eta1 lam).
 
     Example:
         >>> from lrtheory.dynamics.noisy import NoisyGD
@@ -115,7 +120,10 @@ class NoisyGD:
         amplitude = self.noise_factor * jnp.sqrt(lr * h) * self._unit_noise()
         signal = jax.tree.map(lambda s, g: keep * s - h * g, state.signal, gradient)
         noise = jax.tree.map(
-            lambda n, g, tau0: keep * n - (amplitude * tau0) * g, state.noise, problem.noise(key), problem.noise_scale()
+            lambda n, g, tau0: keep * n - (amplitude * tau0) * g,
+            state.noise,
+            problem.noise(key),
+            problem.noise_scale(),
         )
         return SplitParams(signal, noise), observed
 

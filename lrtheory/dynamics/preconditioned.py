@@ -1,8 +1,8 @@
 """Descent along a direction made from past gradients by an optax rule: momentum, Adam.
 
-A *rule* is a pytree that builds its optax transformation from its own leaves, inside the compiled cell. So a momentum
-coefficient is swept like any other number, in one compile, and no hyperparameter has to be injected into the state.
-The learning rate stays outside of the rule: it belongs to the schedule.
+A *rule* is a pytree that builds its optax transformation from its own leaves, inside the compiled cell. So a
+momentum coefficient is swept like any other number, in one compile, and no hyperparameter has to be injected
+into the state. The learning rate stays outside of the rule: it belongs to the schedule.
 """
 
 from __future__ import annotations

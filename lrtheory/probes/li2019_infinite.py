@@ -1,7 +1,7 @@
 r"""What is measured on the infinite-width network of Li, Wei, Ma (2019).
 
-Kinds of input: ``p_only``, ``q_only``, ``both``. "P test error" is the error on P-only test inputs, conditional: the error
-of the mixture is dominated by its easy parts. All probes take the parameters
+Kinds of input: ``p_only``, ``q_only``, ``both``. "P test error" is the error on P-only test inputs: the error of the
+mixture is dominated by its easy parts. All probes take the parameters
 :class:`lrtheory.problems.li2019_infinite.Modes`.
 
 Reference: Li, Wei, Ma 2019 (quantities: recalled; exact forms: derived).
@@ -120,7 +120,8 @@ class QBranch:
     """The Q branch, exactly: test error and loss on Q-only inputs, and the curvature that Q needs.
 
     Returns:
-        ``q_test_error``, ``q_test_loss`` and ``d2`` = g(z + zeta) + g(z - zeta) - 2 g(z); ``g`` at z - zeta, z, z + zeta.
+        ``q_test_error``, ``q_test_loss``, ``d2`` = g(z + zeta) + g(z - zeta) - 2 g(z), and ``g`` at z - zeta, z,
+        z + zeta.
     """
 
     dims: ClassVar[dict[str, tuple[str, ...]]] = {"g": ("point",)}

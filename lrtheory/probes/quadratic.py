@@ -29,9 +29,9 @@ class Directions:
 def mean_square(ds: xr.Dataset, first: int, last: int) -> xr.DataArray:
     """Return the time average of w^2 over the records of steps ``first`` to ``last``, both included.
 
-    On a plateau it estimates the stationary variance, without bias if the start is forgotten by ``first``: one value
-    a cell, seed and direction. The records of one seed are correlated, the seeds are not: intervals go over seeds.
-    A diverged cell gives NaN.
+    On a plateau it estimates the stationary variance, without bias if the start is forgotten by ``first``:
+    one value a cell, seed and direction. The records of one seed are correlated, the seeds are not: intervals
+    go over seeds. A diverged cell gives NaN.
     """
     kept = (ds.step >= first) & (ds.step <= last)
     # skipna=False: a cell that diverged has no plateau, whatever its earlier records say.

@@ -5,7 +5,7 @@ margin of order 1/sqrt(d), so it is easy to fit and hard to generalise), Q lives
 labels -, +, -, times a random length, so it is hard to fit and easy to generalise).
 
 Conventions:
-    * ``gamma0`` is absolute (the paper's value is 1/sqrt(d)); ``kappa`` is static because N = round(d/kappa^2) is a shape;
+    * ``gamma0`` is absolute (the paper's value is 1/sqrt(d)); ``kappa`` is static, as N = round(d/kappa^2) is a shape;
       ``p_only_ratio`` is the number of P-only samples divided by d, so that p0 = p_only_ratio * kappa^2 and the paper's
       p0 = kappa^2/2 is the default at every kappa.
     * ``s`` = |z| and ``r`` is the *relative* displacement, |zeta| = r s: the angle seen from the origin is atan(r).
@@ -175,7 +175,8 @@ class PatternLaw:
             require(finite(value) and 0 <= value <= 1, field=f"problem.{name}", value=value, allowed="in [0, 1]")
         if self.p0 + self.q0 > 1:
             raise ConfigError(
-                f"problem.q0 = {self.q0!r} is not allowed: p0 + q0 must be at most 1 (p0 = p_only_ratio*kappa^2 = {self.p0:.4g})"
+                f"problem.q0 = {self.q0!r} is not allowed: p0 + q0 must be at most 1 "
+                f"(p0 = p_only_ratio*kappa^2 = {self.p0:.4g})"
             )
 
     def sample_p(self, key: Any, n: int) -> tuple[Any, Any]:
@@ -207,7 +208,7 @@ class PatternLaw:
         )
 
     def points(self) -> Any:
-        """Return z - zeta, z, z + zeta in the plane of (z, zeta), shape (3, 2): the only coordinates of x2 that vary."""
+        """Return z - zeta, z, z + zeta in the plane of (z, zeta), shape (3, 2); all else in x2 is zero."""
         return self.s * jnp.stack([jnp.ones(3), self.r * jnp.array([-1.0, 0.0, 1.0])], axis=1)
 
     def embed_q(self, data: Patterns) -> Any:
@@ -237,15 +238,15 @@ class PatternLaw:
         return jnp.stack([jnp.stack(row) for row in rows])
 
     def q_error(self, g: Any) -> Any:
-        """Exact Q-only test error from the outputs g (..., 3) at the three points; an output of 0 counts as half an error.
+        """Exact Q-only test error from the outputs g (..., 3) at the three points.
 
-        Only the sign of g matters, because g(alpha x) = alpha g(x).
+        An output of 0 counts as half an error. Only the sign of g matters, because g(alpha x) = alpha g(x).
         """
         wrong = 0.5 * (1.0 - jnp.sign(jnp.asarray(POINT_LABELS) * g))
         return wrong @ jnp.asarray(POINT_WEIGHTS)
 
     def q_loss(self, g: Any, order: int = 32) -> Any:
-        """Q-only test loss E log(1 + exp(-y alpha g)) from the outputs g (..., 3), alpha by Gauss-Legendre quadrature."""
+        """Q-only test loss E log(1 + exp(-y alpha g)) from the outputs g (..., 3), alpha by Gauss-Legendre."""
         node, weight = np.polynomial.legendre.leggauss(order)
         alpha = self.alpha_low + (1.0 - self.alpha_low) * 0.5 * (1.0 + node)
         losses = jnp.logaddexp(0.0, -(jnp.asarray(POINT_LABELS) * g)[..., None] * alpha) @ (0.5 * weight)

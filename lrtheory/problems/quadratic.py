@@ -3,41 +3,50 @@ r"""The noisy quadratic, and least squares with fresh label noise as an instance
 .. math:: L(w) = \tfrac12 \sum_i \lambda_i w_i^2, \qquad \nabla L(w) + \xi, \quad \xi_i \sim N(0, s_i^2),
           \quad s_i = \texttt{noise}\cdot\lambda_i^{\texttt{noise\_power}}
 
-Every law of motion on it has its exact law in :mod:`lrtheory.theory.quadratic`: it is the reference by which the
-dynamics, the clock and the statistics of this library are tested.
+Every law of motion on it has its exact law in :mod:`lrtheory.theory.quadratic`: it is the reference by which
+the dynamics, the clock and the statistics of this library are tested.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lrtheory.errors import finite, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 
 
-def _check_positive(field: str, values: Any) -> None:
-    numbers = values.ravel().tolist() if hasattr(values, "ravel") else list(values)
+def _numbers(value: Any) -> list[float]:
+    """Return the numbers of a scalar, a tuple or an array of one dimension."""
+    return np.atleast_1d(np.asarray(value, dtype=float)).tolist()
+
+
+def _check_positive(field: str, values: Any) -> int:
+    """Refuse anything but finite numbers > 0; return how many there are."""
+    numbers = _numbers(values)
     require(
         len(numbers) > 0 and all(finite(v) and v > 0 for v in numbers),
         field=field,
         value=values,
         allowed="one or more finite numbers > 0",
     )
+    return len(numbers)
 
 
 @pytree
 class Quadratic:
     """Noisy quadratic in the eigenbasis of its Hessian.
 
-    All fields are leaves: eigenvalues, noise and start can be swept. The dimension is that of ``eigenvalues``.
-    The start is N(mean, std^2) in every direction, independent; std = 0 is a fixed start.
+    All fields are leaves: eigenvalues, noise and start can be swept. The dimension is that of
+    ``eigenvalues``. The start is N(mean, std^2) in every direction, independent; std = 0 is a fixed start.
 
     Args:
         eigenvalues: curvatures lam_i > 0, a tuple or an array of shape (d,); 1 / time.
         noise: standard deviation of the gradient noise at unit curvature, a number or shape (d,).
-        noise_power: how the noise follows the curvature, s_i = noise * lam_i^noise_power. 0: isotropic. 1/2: fresh
-            label noise, ``noise`` = sigma / sqrt(batch).
+        noise_power: how the noise follows the curvature, s_i = noise * lam_i^noise_power. 0: isotropic. 1/2:
+            fresh label noise, ``noise`` = sigma / sqrt(batch).
         mean: mean of the start, a number or shape (d,).
         std: standard deviation of the start, a number or shape (d,).
 
@@ -56,19 +65,17 @@ class Quadratic:
 
     def check(self) -> None:
         """Raise ``ConfigError`` for numbers outside their ranges."""
-        _check_positive("problem.eigenvalues", self.eigenvalues)
+        d = _check_positive("problem.eigenvalues", self.eigenvalues)
         require(finite(self.noise_power), field="problem.noise_power", value=self.noise_power, allowed="finite")
-        require(finite(self.mean), field="problem.mean", value=self.mean, allowed="finite")
-        for name in ("noise", "std"):
+        for name, least in (("noise", 0.0), ("mean", float("-inf")), ("std", 0.0)):
             value = getattr(self, name)
-            numbers = value if isinstance(value, tuple | list) else [value]
-            if not hasattr(value, "ravel"):
-                require(
-                    all(finite(v) and v >= 0 for v in numbers),
-                    field=f"problem.{name}",
-                    value=value,
-                    allowed="finite and >= 0",
-                )
+            numbers = _numbers(value)
+            require(
+                len(numbers) in (1, d) and all(finite(v) and v >= least for v in numbers),
+                field=f"problem.{name}",
+                value=value,
+                allowed=f"1 or {d} finite numbers" + (" >= 0" if least == 0 else ""),
+            )
 
     def data(self, key: Any) -> tuple[()]:
         """Return no data: the loss is the population's."""
@@ -107,9 +114,9 @@ class LabelNoise:
     .. math:: y = X w^* + \sigma\,\epsilon, \qquad L(w) = \tfrac{1}{2n} \|X (w - w^*)\|^2
 
     ``params`` is w - w*. ``loss`` is the excess loss; the gradient noise is -X^T eps / n, with covariance
-    sigma^2 H / n, H = X^T X / n. The design has a prescribed spectrum in random axes: X = sqrt(n) U diag(lam)^(1/2) V^T
-    with U, V random orthonormal frames, so in the axes V this is ``Quadratic(eigenvalues=lam,
-    noise=sigma / sqrt(n), noise_power=0.5)`` exactly.
+    sigma^2 H / n, H = X^T X / n. The design has a prescribed spectrum in random axes:
+    X = sqrt(n) U diag(lam)^(1/2) V^T with U, V random orthonormal frames, so in the axes V this is
+    ``Quadratic(eigenvalues=lam, noise=sigma / sqrt(n), noise_power=0.5)`` exactly.
 
     Args:
         n: number of samples, at least the number of eigenvalues (static).
@@ -125,8 +132,7 @@ class LabelNoise:
 
     def check(self) -> None:
         """Raise ``ConfigError`` for numbers outside their ranges."""
-        _check_positive("problem.eigenvalues", self.eigenvalues)
-        d = len(self.eigenvalues)
+        d = _check_positive("problem.eigenvalues", self.eigenvalues)
         require(
             isinstance(self.n, int) and self.n >= d,
             field="problem.n",

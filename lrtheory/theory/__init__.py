@@ -1,1 +1,1 @@
-"""Closed forms and predictions, one module a paper; NumPy in float64, and NaN outside the regime of a statement."""
+"""Closed forms and predictions, one module a paper: NumPy, float64, NaN outside the regime of a statement."""

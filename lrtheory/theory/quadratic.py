@@ -3,19 +3,21 @@ r"""The noisy quadratic: every law in closed form.
 In the eigenbasis of the Hessian, with curvatures lam_i > 0,
 
 .. math:: L(w) = \tfrac12 \sum_i \lambda_i w_i^2, \qquad
-          w_i \leftarrow w_i - \eta_k (\lambda_i w_i + \xi_i), \quad \xi_i \sim N(0, s_i^2) \text{ afresh each step.}
+          w_i \leftarrow w_i - \eta_k (\lambda_i w_i + \xi_i), \quad
+          \xi_i \sim N(0, s_i^2) \text{ afresh each step.}
 
-The directions do not interact, so every function here speaks of one direction and broadcasts over arrays. From a
-Gaussian (or fixed) start w_i stays Gaussian: mean and variance are the whole law.
+The directions do not interact, so every function here speaks of one direction and broadcasts over arrays.
+From a Gaussian (or fixed) start w_i stays Gaussian: mean and variance are the whole law.
 
-Symbols: ``rate`` eta (time per step), ``curvature`` lam, ``noise`` s (standard deviation of the gradient noise),
-``steps`` k (number of steps), ``mean0``, ``var0`` the law at step 0. All arithmetic is float64.
+Symbols: ``rate`` eta (time per step), ``curvature`` lam, ``noise`` s (standard deviation of the gradient
+noise), ``steps`` k (number of steps), ``mean0``, ``var0`` the law at step 0. All arithmetic is float64.
 
-Outside its regime a prediction is NaN. For all of them: curvature > 0, rate >= 0, noise >= 0, steps >= 0; stationary
-laws of the discrete dynamics ask for 0 < eta lam < 2 besides. Transients hold at any rate, above the threshold too.
+Outside its regime a prediction is NaN. For all of them: curvature > 0, rate >= 0, noise >= 0, steps >= 0;
+stationary laws of the discrete dynamics ask for 0 < eta lam < 2 besides. Transients hold at any rate, above
+the threshold too.
 
-The laws are standard (AR(1) and Ornstein-Uhlenbeck processes); as a noise floor of learning-rate decay they were set
-down for the setting of You, Long, Wang, Jordan 2019 (derived).
+The laws are standard (AR(1) and Ornstein-Uhlenbeck processes); as a noise floor of learning-rate decay they
+were set down for the setting of You, Long, Wang, Jordan 2019 (derived).
 """
 
 from __future__ import annotations
@@ -40,9 +42,9 @@ def _where(regime: Any, value: Any) -> Any:
 def label_noise_std(curvature: ArrayLike, sigma: ArrayLike, batch: ArrayLike = 1) -> Any:
     r"""Gradient noise of least squares with fresh label noise: s = sigma sqrt(lam / B).
 
-    Labels y = x.w* + sigma * N(0, 1) drawn afresh each step on B fixed inputs whose second moment is H = X^T X / B
-    give the gradient H (w - w*) - X^T eps / B, whose noise has covariance sigma^2 H / B: diagonal with H. (Inputs that
-    are drawn afresh add a multiplicative part, which this law leaves out.)
+    Labels y = x.w* + sigma * N(0, 1) drawn afresh each step on B fixed inputs whose second moment is
+    H = X^T X / B give the gradient H (w - w*) - X^T eps / B, whose noise has covariance sigma^2 H / B: diagonal with
+    H. (Inputs that are drawn afresh add a multiplicative part, which this law leaves out.)
 
     Regime: lam > 0, sigma >= 0, B > 0. Reference: standard.
 
@@ -68,7 +70,7 @@ def stability_threshold(curvature: ArrayLike) -> float:
     return float(2.0 / lam.max()) if np.all(lam > 0) else float("nan")
 
 
-# --- gradient descent and SGD -------------------------------------------------------------------------------------
+# --- gradient descent and SGD -------------------------------------------------------------------------------
 
 
 def sgd_mean(steps: ArrayLike, rate: ArrayLike, curvature: ArrayLike, mean0: ArrayLike) -> Any:
@@ -106,7 +108,8 @@ def sgd_moments(
     r"""Mean and variance of w along any sequence of rates, at every step.
 
     .. math:: m_K = m_0 \prod_{k<K} q_k, \qquad
-              v_K = v_0 \prod_{k<K} q_k^2 + \sum_{k<K} \eta_k^2 s^2 \prod_{k<j<K} q_j^2, \qquad q_k = 1 - \eta_k\lambda
+              v_K = v_0 \prod_{k<K} q_k^2 + \sum_{k<K} \eta_k^2 s^2 \prod_{k<j<K} q_j^2, \qquad
+              q_k = 1 - \eta_k\lambda
 
     summed by its recursion. Regime: any rates >= 0. Reference: standard.
 
@@ -138,27 +141,31 @@ def stationary_variance(rate: ArrayLike, curvature: ArrayLike, noise: ArrayLike)
 def plateau(rate: ArrayLike, curvature: ArrayLike, noise: ArrayLike) -> Any:
     r"""Stationary expected loss of SGD in each direction, lam v / 2 = eta s^2 / (2 (2 - eta lam)).
 
-    The loss is the sum over directions. For eta lam << 1 each holds eta s^2 / 4, whatever its curvature; at the
-    threshold it grows without bound. Regime: 0 < eta lam < 2. Reference: standard; You et al. 2019 setting (derived).
+    The loss is the sum over directions. For eta lam << 1 each holds eta s^2 / 4, whatever its curvature; at
+    the threshold it grows without bound. Regime: 0 < eta lam < 2. Reference: standard; You et al. 2019
+    setting (derived).
     """
     (lam,) = _arrays(curvature)
     return 0.5 * lam * stationary_variance(rate, lam, noise)
 
 
 def expected_loss(mean: ArrayLike, variance: ArrayLike, curvature: ArrayLike) -> Any:
-    r"""Expected loss from the moments of each direction, sum over the last axis of lam (m^2 + v) / 2."""
+    r"""Sum the expected loss over directions (the last axis): sum of lam (m^2 + v) / 2."""
     m, v, lam = _arrays(mean, variance, curvature)
     return np.sum(0.5 * lam * (m**2 + v), axis=-1)
 
 
 def loss_variance(mean: ArrayLike, variance: ArrayLike, curvature: ArrayLike) -> Any:
-    r"""Variance of the loss over seeds for Gaussian w, sum over the last axis of lam^2 (v^2 + 2 m^2 v) / 2."""
+    r"""Variance of the loss over seeds for Gaussian w, summed over directions (the last axis).
+
+    .. math:: \tfrac12 \sum_i \lambda_i^2 (v_i^2 + 2 m_i^2 v_i)
+    """
     m, v, lam = _arrays(mean, variance, curvature)
     return np.sum(0.5 * lam**2 * (v**2 + 2.0 * m**2 * v), axis=-1)
 
 
 def relaxation_steps(rate: ArrayLike, curvature: ArrayLike) -> Any:
-    r"""Steps in which the mean falls by e, -1 / log|1 - eta lam|; the variance needs half of them.
+    r"""Time constant of the mean in steps, -1 / log|1 - eta lam|; the variance needs half of it.
 
     About 1 / (eta lam) at small rates; 0 at eta lam = 1, where one step is enough.
     Regime: 0 < eta lam < 2. Reference: standard.
@@ -170,7 +177,7 @@ def relaxation_steps(rate: ArrayLike, curvature: ArrayLike) -> Any:
         return _where((lam > 0) & (x > 0) & (x < 2), -1.0 / np.where(x < 1, np.log1p(-x), np.log(np.abs(1.0 - x))))
 
 
-# --- annealing ----------------------------------------------------------------------------------------------------
+# --- annealing ----------------------------------------------------------------------------------------------
 
 
 def annealed_variance(
@@ -178,7 +185,8 @@ def annealed_variance(
 ) -> Any:
     r"""Variance k steps after the rate was cut, from the stationary law of the old rate.
 
-    .. math:: v_2 + (v_1 - v_2)(1 - \eta_2\lambda)^{2k}, \qquad v_i = \frac{\eta_i s^2}{\lambda(2 - \eta_i\lambda)}
+    .. math:: v_2 + (v_1 - v_2)(1 - \eta_2\lambda)^{2k}, \qquad
+              v_i = \frac{\eta_i s^2}{\lambda(2 - \eta_i\lambda)}
 
     It falls with the time constant 1 / (2 eta2 lam) of the *new* rate. Regime: 0 < eta_i lam < 2, both.
     Reference: standard; You et al. 2019 setting (derived).
@@ -195,16 +203,20 @@ def annealing_gain(rate: ArrayLike, annealed_rate: ArrayLike, curvature: ArrayLi
 
     .. math:: \frac{\eta_1 (2 - \eta_2\lambda)}{\eta_2 (2 - \eta_1\lambda)}
 
-    At least eta1 / eta2, and more than that near the threshold. Regime: 0 < eta_i lam < 2. Reference: derived.
+    At least eta1 / eta2, and more than that near the threshold. Regime: 0 < eta_i lam < 2. Reference:
+    derived.
     """
     return stationary_variance(rate, curvature, 1.0) / stationary_variance(annealed_rate, curvature, 1.0)
 
 
-# --- the SDE, its Euler-Maruyama scheme, and the flow -------------------------------------------------------------
+# --- the SDE, its Euler-Maruyama scheme, and the flow -------------------------------------------------------
 
 
 def flow(time: ArrayLike, curvature: ArrayLike, w0: ArrayLike) -> Any:
-    r"""Gradient flow (and the mean of the SDE), w(t) = exp(-lam t) w0. Regime: lam > 0, t >= 0. Reference: standard."""
+    r"""Gradient flow, and the mean of the SDE: w(t) = exp(-lam t) w0.
+
+    Regime: lam > 0, t >= 0. Reference: standard.
+    """
     t, lam, w0 = _arrays(time, curvature, w0)
     return _where((lam > 0) & (t >= 0), np.exp(-lam * t) * w0)
 
@@ -227,7 +239,7 @@ def sde_variance(
 def sde_moments(
     rates: ArrayLike, curvature: ArrayLike, noise: ArrayLike, mean0: ArrayLike, var0: ArrayLike = 0.0
 ) -> tuple[Array, Array]:
-    """Mean and variance of the SDE on the clock of the discrete laws: step k lasts the time eta_k, at the rate eta_k.
+    """Mean and variance of the SDE on the clock of the discrete laws: step k lasts the time eta_k.
 
     Shapes as in :func:`sgd_moments`. Regime: any rates >= 0. Reference: standard (Ornstein-Uhlenbeck).
     """
@@ -251,7 +263,10 @@ def sde_stationary_variance(rate: ArrayLike, curvature: ArrayLike, noise: ArrayL
 
 
 def sde_plateau(rate: ArrayLike, curvature: ArrayLike, noise: ArrayLike) -> Any:
-    r"""Stationary expected loss of the SDE in each direction, eta s^2 / 4, whatever the curvature. Regime: eta > 0."""
+    r"""Stationary expected loss of the SDE in each direction: eta s^2 / 4, whatever the curvature.
+
+    Regime: every rate > 0. Reference: standard.
+    """
     (lam,) = _arrays(curvature)
     return 0.5 * lam * sde_stationary_variance(rate, lam, noise)
 
@@ -275,8 +290,8 @@ def em_moments(
 ) -> tuple[Array, Array]:
     r"""Mean and variance of Euler-Maruyama with n substeps of h = eta / n a step, at every whole step.
 
-    A substep is :math:`w \leftarrow (1 - h\lambda) w - \sqrt{\eta h}\,\xi`. n = 1 is SGD; n to infinity is the SDE.
-    Shapes as in :func:`sgd_moments`. Regime: any rates >= 0. Reference: derived.
+    A substep is :math:`w \leftarrow (1 - h\lambda) w - \sqrt{\eta h}\,\xi`. n = 1 is SGD; n to infinity is
+    the SDE. Shapes as in :func:`sgd_moments`. Regime: any rates >= 0. Reference: derived.
     """
     rates, lam, s, mean0, var0 = _arrays(rates, curvature, noise, mean0, var0)
     mean, var = [mean0], [var0]
@@ -297,28 +312,6 @@ def em_stationary_variance(rate: ArrayLike, curvature: ArrayLike, noise: ArrayLi
     with np.errstate(all="ignore"):
         x = eta * lam / substeps
         return _where((lam > 0) & (x > 0) & (x < 2) & (s >= 0), eta * s**2 / (lam * (2.0 - x)))
-
-
-# --- heavy-ball momentum ------------------------------------------------------------------------------------------
-
-
-def momentum_threshold(curvature: ArrayLike, beta: float) -> float:
-    """Largest stable rate of heavy-ball momentum, 2 (1 + beta) / max(lam). Regime: 0 <= beta < 1. Reference: standard."""
-    return (1.0 + beta) * stability_threshold(curvature) if 0 <= beta < 1 else float("nan")
-
-
-def momentum_stationary_variance(rate: ArrayLike, curvature: ArrayLike, noise: ArrayLike, beta: ArrayLike) -> Any:
-    r"""Stationary variance of m <- beta m + g, w <- w - eta m with noisy g.
-
-    .. math:: v = \frac{\eta s^2}{\lambda} \cdot \frac{1 + \beta}{(1 - \beta)\,(2(1 + \beta) - \eta\lambda)}
-
-    Regime: 0 <= beta < 1, 0 < eta lam < 2 (1 + beta). Reference: standard (an AR(2) process).
-    """
-    eta, lam, s, beta = _arrays(rate, curvature, noise, beta)
-    with np.errstate(all="ignore"):
-        x = eta * lam
-        regime = (lam > 0) & (beta >= 0) & (beta < 1) & (x > 0) & (x < 2 * (1 + beta)) & (s >= 0)
-        return _where(regime, eta * s**2 / lam * (1 + beta) / ((1 - beta) * (2 * (1 + beta) - x)))
 
 
 def _stacked(mean: list, var: list, *shapes: Array) -> tuple[Array, Array]:

@@ -1,0 +1,107 @@
+"""What a large rate allows of Q: D2 under constant theta = 1, against the displacement r and the weight decay lambda."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lrtheory import Axis, Claim, Experiment
+from lrtheory.dynamics.li2019_modes import ModeFlow
+from lrtheory.probes.li2019_infinite import QBranch, Signal, TrainByKind
+from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.schedules import Constant
+from lrtheory.statistics import log_slope
+
+REFERENCE = "Li, Wei, Ma 2019, arXiv 1907.04595"
+
+experiment = Experiment(
+    name="li2019_capacity",
+    problem=InfiniteWidth(n_pair=1),
+    dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
+    schedule=Constant(rate=1.0),
+    probes=(TrainByKind(), QBranch(), Signal()),
+    n_steps=500,
+    n_records=50,
+    axes={
+        "r": Axis("problem.r", (0.005, 0.0071, 0.01, 0.0141, 0.02)),
+        "weight_decay": Axis("dynamics.weight_decay", (5e-5, 1e-4, 2e-4, 4e-4), unit="1/time"),
+    },
+    seeds=8,
+    precision="f64",  # at r = 0.005 the curvature is 1e-4 of the outputs it is taken from
+    scales={
+        "smoke": {"seeds": 3, "dynamics.h": 16.0, "n_steps": 250},
+        "laptop": {},
+        "paper": {"seeds": 64, "dynamics.h": 4.0, "n_steps": 1000, "problem.n_pair": 2},
+    },
+)
+
+
+def _end(ds, name):
+    return ds[name].isel(record=-1).transpose("seed", "r", "weight_decay")
+
+
+def _slope_r(ds):
+    return log_slope(ds.r.values, -_end(ds, "d2").isel(weight_decay=-1).values)
+
+
+def _slope_decay(ds):
+    return log_slope(ds.weight_decay.values, -_end(ds, "d2").isel(r=0).values)
+
+
+def _mu(ds):
+    """Return -D2 over E[alpha] r^3 s^2/(12 pi lambda) where r is smallest and lambda largest: the share mu of the formula."""
+    problem = experiment.problem
+    r, lam = float(ds.r[0]), float(ds.weight_decay[-1])
+    unit = problem.mean_alpha * r**3 * problem.s**2 / (12 * math.pi * lam)
+    return -_end(ds, "d2").isel(r=0, weight_decay=-1) / unit
+
+
+def _excess(ds):
+    q = experiment.problem.q0
+    return _end(ds, "train_loss").isel(r=0) - q * math.log(2)
+
+
+claims = [
+    Claim(
+        id="li2019-3a",
+        statement="at a large rate |D2| grows at least as fast as r^2 (it stays below C r^2/lambda as r falls)",
+        reference=f"{REFERENCE}: bound on the curvature of g at the large rate",
+        status="recalled",
+        quantity=_slope_r,
+        allowed=(2.0, float("inf")),
+    ),
+    Claim(
+        id="li2019-3b",
+        statement="at a large rate |D2| grows as r^3: slope on log axes in [2.7, 3.3]",
+        reference="lrtheory: large-rate capacity",
+        status="derived",
+        quantity=_slope_r,
+        allowed=(2.7, 3.3),
+    ),
+    Claim(
+        id="li2019-3c",
+        statement="at a large rate |D2| falls as 1/lambda: slope on log axes in [-1.2, -0.8]",
+        reference="lrtheory: large-rate capacity",
+        status="derived",
+        quantity=_slope_decay,
+        allowed=(-1.2, -0.8),
+    ),
+    Claim(
+        id="li2019-3d",
+        statement="-D2/(E[alpha] r^3 s^2/(12 pi lambda)) lies between q and 1-p",
+        reference="lrtheory: large-rate capacity",
+        status="derived",
+        quantity=_mu,
+        allowed=(experiment.problem.q0, 1 - experiment.problem.p0),
+    ),
+    Claim(
+        id="li2019-5",
+        statement="the plateau of the excess loss at the large rate rises with weight decay (4e-4 against 5e-5, t = 4000)",
+        reference="lrtheory: phase 1",
+        status="derived",
+        quantity=lambda ds: _excess(ds).isel(weight_decay=-1) - _excess(ds).isel(weight_decay=0),
+        allowed=(0.0, np.inf),
+        unit="nat",
+    ),
+]

@@ -1,0 +1,118 @@
+"""In which order are P and Q learnt, and how long does the advantage of L-S last? Infinite width, never stopped.
+
+The headline setting of ``li2019_separation`` without the stop at a training loss: three weight-decay times 1/lambda, so
+that L-S and S can be compared at equal cumulative rate, long after annealing at t = 4000.
+"""
+
+from __future__ import annotations
+
+from lrtheory import Axis, Claim, Experiment
+from lrtheory.dynamics.li2019_modes import ModeFlow
+from lrtheory.probes.li2019_infinite import QBranch, Signal, TestP, TrainByKind
+from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.schedules import large_then_small, small_only
+
+ANNEAL = 4000.0
+END = 30_000.0
+NEVER = {"anneal_at": 0.12, "stop_at": -1.0}
+REFERENCE = "Li, Wei, Ma 2019, arXiv 1907.04595"
+CHOICES = "setting of li2019_separation (exploratory); times and levels chosen for lrtheory"
+
+experiment = Experiment(
+    name="li2019_order",
+    problem=InfiniteWidth(n_pair=1),
+    dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
+    schedule=small_only(1.0, 1e-5, **NEVER, cap=END),
+    probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
+    n_steps=3751,
+    n_records=150,
+    axes={
+        "algorithm": Axis(
+            "schedule",
+            (
+                large_then_small(1.0, 1e-5, **NEVER, caps=(ANNEAL, END - ANNEAL)),
+                small_only(1.0, 1e-5, **NEVER, cap=END),
+            ),
+            labels=("L-S", "S"),
+        )
+    },
+    seeds=16,
+    precision="f32",
+    scales={
+        "smoke": {"seeds": 3, "dynamics.h": 20.0, "n_steps": 1501},
+        "laptop": {},
+        "paper": {"seeds": 256, "dynamics.h": 4.0, "n_steps": 7501, "n_records": 300, "problem.n_pair": 2},
+    },
+)
+
+
+def at(ds, algorithm, time):
+    """Return the last record of an algorithm at or before a time, which all its cells share."""
+    cells = ds.sel(algorithm=algorithm)
+    clock = cells.time.isel(seed=0).values
+    return cells.isel(record=int((clock <= time * (1 + 1e-6)).sum()) - 1)
+
+
+def _gap(ds, time):
+    return at(ds, "S", time).p_test_error - 3 * at(ds, "L-S", time).p_test_error
+
+
+claims = [
+    Claim(
+        id="li2019-2a",
+        statement="at the large rate Q stays unlearnt: Q-only training loss above 3/4 log 2 when annealing begins",
+        reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
+        status="recalled",
+        quantity=lambda ds: at(ds, "L-S", ANNEAL).train_loss_q_only,
+        allowed=(0.52, float("inf")),
+        unit="nat",
+        choices=CHOICES,
+    ),
+    Claim(
+        id="li2019-2b",
+        statement="at the large rate P is learnt: P-only training loss below 1/2 log 2 when annealing begins",
+        reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
+        status="recalled",
+        quantity=lambda ds: at(ds, "L-S", ANNEAL).train_loss_p_only,
+        allowed=(0.0, 0.3466),
+        unit="nat",
+        choices=CHOICES,
+    ),
+    Claim(
+        id="li2019-2c",
+        statement="at the small rate Q is learnt first: at the same time P-only loss exceeds Q-only loss by 0.3",
+        reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
+        status="recalled",
+        quantity=lambda ds: at(ds, "S", ANNEAL).train_loss_p_only - at(ds, "S", ANNEAL).train_loss_q_only,
+        allowed=(0.3, float("inf")),
+        unit="nat",
+        choices=CHOICES,
+    ),
+    Claim(
+        id="li2019-long-1",
+        statement="the factor 3 in P error lasts to t = 1/lambda (err_S - 3 err_LS > 0 at equal cumulative rate)",
+        reference="lrtheory: how long the separation lasts",
+        status="derived",
+        quantity=lambda ds: _gap(ds, 1.0e4),
+        allowed=(0.0, float("inf")),
+        choices=CHOICES,
+    ),
+    Claim(
+        id="li2019-long-3",
+        statement="the factor 3 in P error lasts to t = 3/lambda",
+        reference="lrtheory: how long the separation lasts",
+        status="derived",
+        quantity=lambda ds: _gap(ds, 3.0e4),
+        allowed=(0.0, float("inf")),
+        choices=CHOICES,
+    ),
+    Claim(
+        id="li2019-long-0",
+        statement="some advantage is left at t = 3/lambda: P error of S exceeds that of L-S",
+        reference="lrtheory: how long the separation lasts",
+        status="derived",
+        quantity=lambda ds: at(ds, "S", END).p_test_error - at(ds, "L-S", END).p_test_error,
+        allowed=(0.0, float("inf")),
+        choices=CHOICES,
+    ),
+]
