@@ -120,3 +120,16 @@ def table(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> str:
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(r, widths, strict=False)), r[-1]]) for r in rows]
     return "\n".join([lines[0], "-" * min(len(lines[0]), 100), *lines[1:]])
+
+
+def markdown(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> str:
+    """Return claims and verdicts as a Markdown table."""
+    lines = ["| claim | statement | status | verdict | estimate | interval | allowed | seeds |", "|---" * 8 + "|"]
+    for claim, v in zip(claims, verdicts, strict=True):
+        statement = claim.statement.replace("|", "\\|")
+        low, high = claim.allowed
+        lines.append(
+            f"| {claim.id} | {statement} | {claim.status} | **{v.verdict}** | {v.estimate:.4g} {claim.unit} "
+            f"| [{v.low:.4g}, {v.high:.4g}] | [{low:g}, {high:g}] | {v.n_seeds} |"
+        )
+    return "\n".join(lines)

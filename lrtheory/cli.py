@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -120,6 +120,7 @@ def check(
     scale: str = "laptop",
     results: Path = Path("results"),
     alpha: float = 0.01,
+    format: Literal["table", "markdown"] = "table",  # noqa: A002
 ) -> int:
     """Hold every claim of the sims against their results and print the verdicts.
 
@@ -128,12 +129,13 @@ def check(
         scale: the scale that was run.
         results: the folder that `lrtheory run` was given.
         alpha: one minus the confidence level of the intervals.
+        format: table for the terminal, markdown for a document.
     """
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha = {alpha} is not allowed: it must be in (0, 1)")
     with deferred():
         loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
-    from lrtheory.claims import table
+    from lrtheory.claims import markdown, table
     from lrtheory.store import configuration, describe, differences, open_results
 
     claims, verdicts = [], []
@@ -148,7 +150,7 @@ def check(
             verdicts += [c.verdict(ds, alpha) for c in sim.claims]
     if not claims:
         raise ConfigError("the sims state no claims")
-    print(table(claims, verdicts))
+    print({"table": table, "markdown": markdown}[format](claims, verdicts))
     counts = {w: sum(v.verdict == w for v in verdicts) for w in ("holds", "refuted", "undecided")}
     print("\n" + ", ".join(f"{n} {w}" for w, n in counts.items()) + f" ({100 * (1 - alpha):g} % intervals over seeds)")
     return 0

@@ -36,7 +36,7 @@ class Axis:
 
     path: str
     values: Sequence[Any]
-    labels: Sequence[str] | None = None
+    labels: Sequence[Any] | None = None
     unit: str = ""
 
     def __post_init__(self) -> None:
@@ -193,7 +193,7 @@ def with_value(node: Any, path: str, value: Any) -> Any:
         new = with_value(old, rest, value)
     elif isinstance(old, Axis) and not isinstance(value, Axis):
         if old.labels is not None:
-            raise ConfigError(f"axis {name!r} is labelled ({', '.join(old.labels)}): its values cannot be set")
+            raise ConfigError(f"axis {name!r} is labelled ({', '.join(map(str, old.labels))}): its values cannot be set")
         new = dataclasses.replace(old, values=tuple(value) if isinstance(value, list | tuple) else (value,))
     else:
         new = value
@@ -281,7 +281,23 @@ def at_scale(experiment: Experiment, scale: str) -> Experiment:
 
 def static_axes(experiment: Experiment) -> tuple[str, ...]:
     """Return the names of the axes that change shapes: each of their values is compiled by itself."""
-    return tuple(name for name, axis in experiment.axes.items() if _path_is_static(experiment, axis.path))
+    return tuple(
+        name
+        for name, axis in experiment.axes.items()
+        if _path_is_static(experiment, axis.path) or len({repr(_static_part(v)) for v in axis.values}) > 1
+    )
+
+
+def _static_part(value: Any) -> Any:
+    """Return what of ``value`` belongs to the compiled program: classes and static fields."""
+    if isinstance(value, list | tuple):
+        return [_static_part(v) for v in value]
+    if not dataclasses.is_dataclass(value):
+        return None
+    fields = [f for f in dataclasses.fields(value) if f.init]
+    return type(value).__name__, [
+        getattr(value, f.name) if is_static(f) else _static_part(getattr(value, f.name)) for f in fields
+    ]
 
 
 def _path_is_static(node: Any, path: str) -> bool:

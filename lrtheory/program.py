@@ -165,10 +165,12 @@ def template(experiment: Experiment) -> dict[str, Variable]:
 class Program:
     """The compiled program of one chunk shape, on every device, for one value of the axes compiled apart."""
 
-    def __init__(self, experiment: Experiment, chunk: Mapping[str, int], devices: Sequence[Any]) -> None:
-        """Trace once and compile for each of ``devices``."""
-        self.experiment, self.chunk = experiment, dict(chunk)
+    def __init__(
+        self, experiment: Experiment, at: Mapping[str, int], chunk: Mapping[str, int], devices: Sequence[Any]
+    ) -> None:
+        """Trace once and compile for each of ``devices``; ``at`` are the values of the axes compiled apart."""
         _, self.groups, self.members = roles(experiment)
+        self.experiment, self.chunk = fixed_apart(experiment, at), dict(chunk)
         jitted = jax.jit(_batch(experiment))
         arguments = self._arguments({d: slice(0, n) for d, n in self.chunk.items()})
         self._compiled = {}

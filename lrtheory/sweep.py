@@ -24,7 +24,7 @@ from lrtheory.errors import ConfigError
 from lrtheory.experiment import Experiment, at_scale, static_axes
 from lrtheory.grid import Box, cells_in, roles, shrink, sizes_of
 from lrtheory.lazy import jax
-from lrtheory.program import Program, all_apart, fixed_apart, precision, template
+from lrtheory.program import Program, all_apart, precision, template
 from lrtheory.pytree import register_pending
 from lrtheory.store import Store, Variable, describe, fill_value, open_results, regions_of
 
@@ -47,7 +47,7 @@ class Programs:
         """Return the program of a chunk shape at one value of every axis that is compiled apart."""
         key = (tuple(at[d] for d in static_axes(self.experiment)), tuple(chunk.items()))
         if key not in self._made:
-            self._made[key] = Program(fixed_apart(self.experiment, at), chunk, self.devices)
+            self._made[key] = Program(self.experiment, at, chunk, self.devices)
         return self._made[key]
 
 

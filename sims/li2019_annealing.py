@@ -22,7 +22,7 @@ def _annealed_to(theta):
 
 experiment = Experiment(
     name="li2019_annealing",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
     schedule=_annealed_to(1e-5),
     probes=(TrainByKind(), QBranch(), Signal()),
@@ -37,7 +37,7 @@ experiment = Experiment(
     scales={
         "smoke": {"seeds": 4, "dynamics.h": 20.0, "n_steps": 252, "n_records": 252},
         "laptop": {},
-        "paper": {"seeds": 256, "dynamics.h": 4.0, "n_steps": 1251, "n_records": 1251, "problem.n_pair": 2},
+        "paper": {"seeds": 256, "dynamics.h": 4.0, "n_steps": 1251, "n_records": 1251},
     },
 )
 

@@ -17,7 +17,7 @@ REFERENCE = "Li, Wei, Ma 2019, arXiv 1907.04595"
 
 experiment = Experiment(
     name="li2019_capacity",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
     schedule=Constant(rate=1.0),
     probes=(TrainByKind(), QBranch(), Signal()),
@@ -32,7 +32,7 @@ experiment = Experiment(
     scales={
         "smoke": {"seeds": 3, "dynamics.h": 16.0, "n_steps": 250},
         "laptop": {},
-        "paper": {"seeds": 64, "dynamics.h": 4.0, "n_steps": 1000, "problem.n_pair": 2},
+        "paper": {"seeds": 64, "dynamics.h": 4.0, "n_steps": 1000},
     },
 )
 

@@ -15,7 +15,7 @@ CHOICES = "setting of li2019_separation (exploratory), compared at t = 6000"
 
 experiment = Experiment(
     name="li2019_kappa",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
     schedule=small_only(1.0, 1e-5, **NEVER, cap=6000.0),
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
@@ -38,7 +38,7 @@ experiment = Experiment(
         "smoke": {"seeds": 3, "dynamics.h": 20.0, "n_steps": 301, "axes.kappa": (0.5, 0.35)},
         "laptop": {},
         "paper": {
-            "seeds": 128, "dynamics.h": 4.0, "n_steps": 1501, "problem.n_pair": 2,
+            "seeds": 128, "dynamics.h": 4.0, "n_steps": 1501,
             "axes.kappa": (0.7, 0.5, 0.42, 0.35, 0.3, 0.25),
         },
     },

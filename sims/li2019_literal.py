@@ -31,7 +31,7 @@ def _literal(d):
 
 experiment = Experiment(
     name="li2019_literal",
-    problem=InfiniteWidth(d=D, kappa=0.5, gamma0=D**-0.5, r=D**-0.75, s=1.0, alpha_low=0.0, n_pair=1),
+    problem=InfiniteWidth(d=D, kappa=0.5, gamma0=D**-0.5, r=D**-0.75, s=1.0, alpha_low=0.0),
     dynamics=ModeFlow(weight_decay=D**-1.25, h=2.0),
     schedule=small_only(1.0, 1e-5, **NEVER, cap=LARGE + SMALL),
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),

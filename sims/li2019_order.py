@@ -20,7 +20,7 @@ CHOICES = "setting of li2019_separation (exploratory); times and levels chosen f
 
 experiment = Experiment(
     name="li2019_order",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
     schedule=small_only(1.0, 1e-5, **NEVER, cap=END),
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
@@ -41,7 +41,7 @@ experiment = Experiment(
     scales={
         "smoke": {"seeds": 3, "dynamics.h": 20.0, "n_steps": 1501},
         "laptop": {},
-        "paper": {"seeds": 256, "dynamics.h": 4.0, "n_steps": 7501, "n_records": 300, "problem.n_pair": 2},
+        "paper": {"seeds": 256, "dynamics.h": 4.0, "n_steps": 7501, "n_records": 300},
     },
 )
 

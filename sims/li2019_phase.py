@@ -12,7 +12,7 @@ NEVER = {"anneal_at": 0.12, "stop_at": -1.0}
 
 experiment = Experiment(
     name="li2019_phase",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
     schedule=small_only(1.0, 1e-5, **NEVER, cap=6000.0),
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
@@ -37,7 +37,7 @@ experiment = Experiment(
             "seeds": 2, "dynamics.h": 20.0, "n_steps": 301, "axes.theta": (1e-5, 1e-2), "axes.r": (0.01, 0.02),
         },
         "laptop": {},
-        "paper": {"seeds": 64, "dynamics.h": 4.0, "n_steps": 1501, "problem.n_pair": 2},
+        "paper": {"seeds": 64, "dynamics.h": 4.0, "n_steps": 1501},
     },
 )  # fmt: skip
 

@@ -15,22 +15,23 @@ from lrtheory.schedules import large_then_small, small_only
 from lrtheory.theory import li2019 as theory
 
 CHOICES = "gamma0 sqrt(d) = 0.3, |z| = 28, alpha ~ U[1/2, 1]: chosen among about ten settings because they show the gap"
+CAP = 14_000.0
 LEVELS = {"anneal_at": 0.12, "stop_at": 0.03}
 
 experiment = Experiment(
     name="li2019_separation",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
-    schedule=small_only(1.0, 1e-5, **LEVELS, cap=10_000.0),
+    schedule=small_only(1.0, 1e-5, **LEVELS, cap=CAP),
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
-    n_steps=1253,  # 10,000 of time in steps of 8, and the steps in which a stage ends
+    n_steps=round(CAP / 8) + 3,  # and the steps in which a stage ends
     n_records=100,
     axes={
         "algorithm": Axis(
             "schedule",
             (
-                large_then_small(1.0, 1e-5, **LEVELS, caps=(4000.0, 6000.0)),
-                small_only(1.0, 1e-5, **LEVELS, cap=10_000.0),
+                large_then_small(1.0, 1e-5, **LEVELS, caps=(4000.0, CAP - 4000.0)),
+                small_only(1.0, 1e-5, **LEVELS, cap=CAP),
             ),
             labels=("L-S", "S"),
         )
@@ -38,9 +39,9 @@ experiment = Experiment(
     seeds=32,
     precision="f32",
     scales={
-        "smoke": {"seeds": 4, "dynamics.h": 16.0, "n_steps": 629},
+        "smoke": {"seeds": 4, "dynamics.h": 16.0, "n_steps": 878},
         "laptop": {},
-        "paper": {"seeds": 512, "dynamics.h": 4.0, "n_steps": 2503, "problem.n_pair": 2},
+        "paper": {"seeds": 512, "dynamics.h": 4.0, "n_steps": 3503},
     },
 )
 

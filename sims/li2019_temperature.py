@@ -14,7 +14,7 @@ CHOICES = "setting of li2019_separation (exploratory); equal cumulative rate t =
 
 experiment = Experiment(
     name="li2019_temperature",
-    problem=InfiniteWidth(n_pair=1),
+    problem=InfiniteWidth(),
     dynamics=ModeFlow(weight_decay=1e-4, h=8.0),
     schedule=Constant(rate=1.0),
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
@@ -30,7 +30,6 @@ experiment = Experiment(
             "seeds": 64,
             "dynamics.h": 4.0,
             "n_steps": 1000,
-            "problem.n_pair": 2,
             "axes.theta": tuple(float(f"{v:.4g}") for v in np.geomspace(1e-5, 1.0, 41)),
         },
     },

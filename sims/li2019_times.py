@@ -19,7 +19,7 @@ REFERENCE = "Li, Wei, Ma 2019: steps to fit"
 
 experiment = Experiment(
     name="li2019_times",
-    problem=InfiniteWidth(n_pair=1, alpha_low=0.0),
+    problem=InfiniteWidth(alpha_low=0.0),
     dynamics=ModeFlow(weight_decay=1e-5, h=4.0),
     schedule=Constant(rate=1.0),
     probes=(TrainByKind(), QBranch()),

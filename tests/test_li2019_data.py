@@ -36,8 +36,9 @@ def test_sizes_of_the_headline():
 
 
 def test_half_d_inputs_are_p_only_at_every_kappa():
-    for kappa in (0.25, 0.35, 0.5):
-        assert abs(int(PatternLaw(kappa=kappa).sample(jax.random.key(1)).p_only.sum()) - 50) <= 1
+    for kappa in (0.25, 0.5):
+        law = PatternLaw(d=20, kappa=kappa)
+        assert int(jax.jit(law.sample)(jax.random.key(1)).p_only.sum()) == 10
 
 
 def test_independent_kinds_have_the_stated_probabilities():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -23,20 +24,16 @@ LAW = NoisyGD(weight_decay=0.02, reference_rate=0.5)
 KEY = jax.random.key(11)
 
 
+@functools.partial(jax.jit, static_argnames="n")
 def run(net, law, rate, n):
     """Data, state after ``n`` steps, and what was observed before each of them."""
+    data = net.data(jax.random.fold_in(KEY, 1))
 
-    @jax.jit
-    def scanned(net, law, rate):
-        data = net.data(jax.random.fold_in(KEY, 1))
+    def step(state, i):
+        return law.step(net, data, state, rate, jax.random.fold_in(KEY, 100 + i))
 
-        def step(state, i):
-            return law.step(net, data, state, rate, jax.random.fold_in(KEY, 100 + i))
-
-        start = law.init(net, data, net.init(jax.random.fold_in(KEY, 2)))
-        return data, *jax.lax.scan(step, start, jnp.arange(n))
-
-    return scanned(net, law, rate)
+    start = law.init(net, data, net.init(jax.random.fold_in(KEY, 2)))
+    return data, *jax.lax.scan(step, start, jnp.arange(n))
 
 
 def long_loss(w, v, net, x1, x2, y):
@@ -210,11 +207,6 @@ def test_vmapped_cells_are_the_loop_and_keys_fix_the_noise():
     assert not np.any(np.asarray(together["w"][0]).ravel()[:8] == np.asarray(together["v"][0]).ravel()[:8])
 
 
-def records(net, probes, law=LAW, rate=0.3, n=60):
-    keys = Keys(*(jax.random.fold_in(KEY, i) for i in range(4)))
-    return simulate(net, law, Constant(rate=rate), probes, keys, np.array([0, n // 2, n]))[0]
-
-
 def test_probes_read_what_the_long_way_gives(x64):
     probes = (TrainByKind(), TestP(n_test=500), QBranch(), Signal(), Activations())
     data, state, _ = run(NET, LAW, 0.3, 60)
@@ -261,7 +253,8 @@ def test_probes_read_what_the_long_way_gives(x64):
 
 def test_probes_run_in_simulate():
     probes = (TrainByKind(), TestP(n_test=50), QBranch(), Signal(), Activations())
-    found = records(NET, probes, n=4)
+    keys = Keys(*(jax.random.fold_in(KEY, i) for i in range(4)))
+    found, _ = jax.jit(lambda keys: simulate(NET, LAW, Constant(rate=0.3), probes, keys, np.array([0, 2, 4])))(keys)
     assert found["train_loss"].shape == (3,) and found["w_eff"].shape == (3, 6) and found["g"].shape == (3, 3)
     assert found["train_loss"][0] == pytest.approx(np.log(2)) and found["changed_w"][0] == 0
     declared = {name for p in probes for name in p.units}
@@ -287,9 +280,11 @@ def test_wide_and_strong_start_moves_fewer_activations():
     """Width and a large tau0 bring the network to its frozen-activation form; a narrow, weak one is far from it."""
     gaps, shares = [], []
     for m, tau in ((20, 0.3), (2000, 3.0)):
-        found = records(dataclasses.replace(NET, m_w=m, m_v=m, tau0_w=tau, tau0_v=tau), (Activations(),))
-        gaps.append(float(found["split_gap"][-1] / found["output_size"][-1]))
-        shares.append(float(found["changed_w"][-1]))
+        net = dataclasses.replace(NET, m_w=m, m_v=m, tau0_w=tau, tau0_v=tau)
+        data, state, _ = run(net, LAW, 0.3, 60)
+        found = jax.jit(Activations())(net, data, state, ())
+        gaps.append(float(found["split_gap"] / found["output_size"]))
+        shares.append(float(found["changed_w"]))
     assert shares[1] < 0.2 * shares[0]
     assert gaps[1] < 0.2 * gaps[0]
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from lrtheory import sweep
+from lrtheory import program, sweep
 from lrtheory.errors import ConfigError
 from lrtheory.experiment import Axis
 from lrtheory.lazy import jax, jnp
@@ -25,7 +25,13 @@ from lrtheory.schedules import (
     trigger_names,
 )
 from lrtheory.simulate import cell_keys, simulate
-from tests.toys import Kick, Toy, Watch, toy
+from tests.toys import Kick, Toy, Watch, cached_compiles, toy
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compile_once(tmp_path_factory):
+    with cached_compiles(tmp_path_factory.mktemp("compiled")):
+        yield
 
 
 def rates(schedule, steps):
@@ -259,9 +265,9 @@ def test_stages_are_swept_in_one_program_and_agree_with_cells_run_alone(x64):
     e = toy(
         schedule=parts[0], axes={"way": Axis("schedule", parts, labels=("a", "b", "c"))}, n_steps=60, n_records=6, seeds=2
     )
-    before = sweep.trace_count
+    before = program.trace_count
     ds = sweep.run(e)
-    assert sweep.trace_count == before + 1
+    assert program.trace_count == before + 1
     for label, part in zip("bc", parts[1:], strict=True):
         alone = sweep.run(dataclasses.replace(e, schedule=part, axes={}))
         for name in alone:

@@ -16,10 +16,16 @@ from lrtheory.errors import ConfigError
 from lrtheory.lazy import jax, jnp
 from lrtheory.schedules import Constant, Stages
 from lrtheory.simulate import DIVERGED_LOSS, cell_keys, record_steps, simulate, stream_key
-from tests.toys import Kick, Loss, Toy, Watch
+from tests.toys import Kick, Loss, Toy, Watch, cached_compiles
 
 STEPS = np.array([0, 3, 10, 25])
 PROBES = (Watch(),)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compile_once(tmp_path_factory):
+    with cached_compiles(tmp_path_factory.mktemp("compiled")):
+        yield
 
 
 @functools.cache

@@ -91,6 +91,20 @@ def test_three_points_agree_with_all_inputs():
     np.testing.assert_allclose(np.asarray(SMALL.at_inputs(g, data))[keep], long_way, rtol=1e-6, atol=1e-6)
 
 
+def test_a_small_turn_of_the_patterns_is_seen():
+    """An angle phi << r since the gradient was taken lowers the contrast by the share 3 phi/(2 r).
+
+    Only the diagonal of the kernel feels it, through powers far above 1/r^2; a sum cut off at a few 1/r^2 misses it.
+    """
+    problem = InfiniteWidth(d=10, r=0.02)
+    gram = np.asarray(problem.data(jax.random.key(0)).gram)
+    contrast = np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
+    phi = 1e-4
+    turned = np.sum(gram * np.exp(-0.5 * phi**2 * q_nodes()[0])[:, None, None], axis=0)
+    share = 1 - (contrast @ turned @ contrast) / (contrast @ gram.sum(0) @ contrast)
+    assert share == pytest.approx(1.5 * phi / problem.r, rel=2e-2)
+
+
 # --- laws of motion -----------------------------------------------------------------------------------------
 
 
@@ -207,14 +221,19 @@ def plain_modes(problem, data, lam, stages, h=4.0, n_sub=50, n_q=20000, n_diagon
 
 
 def test_agreement_with_the_plain_implementation():
-    """Quadrature and implicit steps against plain powers and explicit sub-steps, before and after annealing."""
+    """Quadrature and implicit steps against plain powers and explicit sub-steps, before, during and after annealing.
+
+    The small temperature is 1e-9: a sum cut off at the power 40000 does not see angles of patterns below about 1/200,
+    and at theta = 1e-5 an angle sqrt(2 nu t) = 4e-4 already costs D2 .7 % (1.5 angle/r of the contrast), which the
+    quadrature sees and the plain sum does not.
+    """
     data = SMALL.data(jax.random.key(3))
-    for stages in (((200.0, 1.0),), ((200.0, 1.0), (40.0, 1e-5)), ((100.0, 1e-5),)):
+    for stages in (((200.0, 1.0),), ((200.0, 1.0), (40.0, 1e-9)), ((100.0, 1e-9),)):
         loss, curvature, w, f_p = plain_modes(SMALL, data, 1e-4, stages)
         modes = run(SMALL, data, ModeFlow(), stages)
         assert float(SMALL.loss(modes, data)) == pytest.approx(loss, rel=4e-3)
         assert d2(SMALL.output_q(modes, data)) == pytest.approx(curvature, rel=4e-3)
-        assert np.linalg.norm(modes.w - w) < 4e-3 * np.linalg.norm(w)
+        assert np.linalg.norm(modes.w - w) < 1e-2 * np.linalg.norm(w)
         assert np.linalg.norm(SMALL.output_p(modes, data) - f_p) < 1e-2 * np.linalg.norm(f_p)
 
 

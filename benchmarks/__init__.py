@@ -1,0 +1,1 @@
+"""Speed and memory of lrtheory as ratios within one run; nothing is asserted, because machines differ."""

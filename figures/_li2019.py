@@ -1,0 +1,202 @@
+"""What the figures of Li, Wei, Ma 2019 share: names, labels, reference lines. Not a figure itself."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from figures import style
+from lrtheory.statistics import Interval, mean_interval
+from lrtheory.theory import li2019 as theory
+
+#: Algorithm to colour; the order is the order in panels.
+ALGORITHMS = {"L-S": style.LARGE, "S": style.SMALL}
+
+#: Kind of input to (name, colour, line style).
+KINDS = {
+    "p_only": ("P only", style.COLOURS["green"], "-"),
+    "q_only": ("Q only", style.COLOURS["purple"], "-"),
+    "both": ("both", style.NEUTRAL, "--"),
+}
+
+INTERVAL = "99 % t-intervals of the mean"
+TIME = r"training time $t$ (summed learning rate)"
+TIME_SHORT = r"training time $t=\Sigma\,\eta$"
+LOG2 = float(np.log(2))
+SMALLEST = 7  # points of text
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+#: Fields of the problem that a title may name: field to (symbol, function of the value and the problem). No mathtext:
+#: a title is wrapped by the number of its characters.
+_SYMBOLS = {
+    "d": ("d", lambda v, p: v),
+    "kappa": ("κ", lambda v, p: f"{v:g} (N\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{n_train(p)})"),
+    "gamma0": ("γ₀√d", lambda v, p: f"{v * p['d'] ** 0.5:.3g}"),
+    "q0": ("q", lambda v, p: v),
+    "r": ("r", lambda v, p: number(v)),
+    "s": ("s", lambda v, p: f"{v:g}"),
+    "alpha_low": ("α", lambda v, p: f"U[{v:g},\N{NO-BREAK SPACE}1]"),
+    "weight_decay": ("λ", lambda v, p: number(v)),
+}
+
+
+class Reference(NamedTuple):
+    """A reference classifier: the average of n inputs with P. Error and cosine follow from n/d."""
+
+    label: str
+    error: Any
+    cosine: Any
+
+
+def number(value: float) -> str:
+    """Return a number with a power of ten where that is shorter.
+
+    Example:
+        >>> number(2e-4), number(0.35)
+        ('2×10⁻⁴', '0.35')
+    """
+    value = float(value)
+    if not np.isfinite(value) or value == 0:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    mantissa, exponent = f"{float(mantissa):g}", int(exponent)
+    # 0.1 and 0.002 are read at a glance, 0.01 among other powers of ten is not.
+    if -1 <= exponent <= 3 or (-3 <= exponent and mantissa != "1"):
+        return f"{value:.3g}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPT)
+    return power if mantissa == "1" else f"{mantissa}×{power}"
+
+
+def problem_of(ds: Any) -> dict[str, Any]:
+    """Return the problem of the manifest, with the weight decay of the dynamics or the problem."""
+    experiment = ds.attrs["experiment"]
+    problem = dict(experiment["problem"])
+    if "weight_decay" not in problem:
+        problem["weight_decay"] = experiment["dynamics"].get("weight_decay", np.nan)
+    return problem
+
+
+def width_of(ds: Any) -> str:
+    """Return what is said of the width: infinite, or the number of units of either block."""
+    problem = problem_of(ds)
+    if "Infinite" in str(problem.get("class", "")):
+        return "infinite width"
+    widths = {name: problem[name] for name in ("m_w", "m_v") if name in problem}
+    return "finite width" + (f" ({widths['m_w']} W, {widths['m_v']} V pairs)" if len(widths) == 2 else "")
+
+
+def n_train(problem: dict[str, Any]) -> int:
+    """Return the number of training inputs, d/kappa^2."""
+    return round(problem["d"] / problem["kappa"] ** 2)
+
+
+def parameters(ds: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return symbol to value of what the runs of one dataset have in common, for the title."""
+    problem = problem_of(ds)
+    return {
+        symbol: shown(problem[field], problem)
+        for field, (symbol, shown) in _SYMBOLS.items()
+        if field in problem and field not in without
+    }
+
+
+def common_parameters(datasets: dict[str, Any], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the parameters of several datasets; a value that differs is given for each, under its name."""
+    each = {name: parameters(ds, without=without) for name, ds in datasets.items()}
+    first = next(iter(each.values()))
+    result = {}
+    for symbol in first:
+        values = {name: own.get(symbol) for name, own in each.items()}
+        same = len({str(v) for v in values.values()}) == 1
+        result[symbol] = first[symbol] if same else each_of(values)
+    return result
+
+
+def each_of(values: dict[str, Any]) -> str:
+    """Return values that differ between panels, each with the name of its panel."""
+    return " / ".join(f"{value} ({name})" for name, value in values.items())
+
+
+def small_theta(ds: Any) -> float:
+    """Return the temperature of the small rate, eta2/eta1: the last rate of the schedule over the first."""
+    rates = ds.attrs["experiment"]["schedule"]["rates"]
+    return float(rates[-1]) / float(rates[0])
+
+
+def references(problem: dict[str, Any]) -> tuple[Reference, Reference]:
+    """Return the two reference classifiers: of the P-only inputs (n = d/2), of all N(1-q) inputs with P."""
+    gamma0, d = problem["gamma0"], problem["d"]
+    few, every = problem["p_only_ratio"], (1 - problem["q0"]) / problem["kappa"] ** 2
+    few_name = "d/2" if few == 0.5 else f"{few:g}\\,d"
+    return tuple(
+        Reference(f"${name}$", theory.averaging_error(n, gamma0, d), theory.averaging_cosine(n, gamma0, d))
+        for name, n in ((few_name, few), ("N(1-q)", every))
+    )
+
+
+def seeds_first(array: Any, *dims: str) -> np.ndarray:
+    """Return the values with the seeds on the first axis."""
+    return array.transpose("seed", *dims).values.astype(float)
+
+
+def curve(cells: Any, name: str) -> tuple[np.ndarray, Interval]:
+    """Return time and the mean of a variable over seeds, with its interval.
+
+    Seeds that annealed or stopped at other times are brought to the clock of the first one by linear interpolation.
+    """
+    time, values = seeds_first(cells.time, "record"), seeds_first(cells[name], "record")
+    clock = time[0]
+    return clock, mean_interval([np.interp(clock, t, v) for t, v in zip(time, values, strict=True)], axis=0)
+
+
+def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
+    """Return mean(a)/mean(b) for paired seeds and the ratios k at which the interval of a - k b contains 0 (Fieller).
+
+    An end is NaN where no ratio within a factor of 30 is excluded.
+    """
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if not (a.mean() > 0 and b.mean() > 0):
+        return Interval(np.nan, np.nan, np.nan)
+    ratio = a.mean() / b.mean()
+    k = ratio * np.geomspace(1 / 30, 30, 6001)
+    _, low, high = mean_interval(a[:, None] - k * b[:, None], axis=0)
+    inside = (low <= 0) & (high >= 0)
+    if not inside.any():
+        return Interval(ratio, np.nan, np.nan)
+    first, last = inside.argmax(), inside.size - 1 - inside[::-1].argmax()
+    return Interval(ratio, k[first] if first > 0 else np.nan, k[last] if last < k.size - 1 else np.nan)
+
+
+def letters(*axes: Any) -> None:
+    """Write a, b, c, ... on top of the panels, before their titles."""
+    for ax, letter in zip(axes, "abcdefgh", strict=False):
+        text = ax.get_title(loc="left")
+        ax.set_title(rf"$\mathbf{{{letter}}}$  {text}" if text else rf"$\mathbf{{{letter}}}$", loc="left")
+
+
+def note(ax: Any, text: str, xy: tuple[float, float], offset: tuple[float, float] = (0, 0), **more: Any) -> Any:
+    """Write a small text at a place of the panel, a number of points away from it."""
+    more = {"color": style.NEUTRAL, "fontsize": SMALLEST, "linespacing": 1.05} | more
+    return ax.annotate(text, xy, offset, textcoords="offset points", **more)
+
+
+def vertical(ax: Any, time: Any, text: str, *, at: float = 0.98, side: str = "right", rotation: float = 90) -> None:
+    """Mark a moment, or the range of several; the text ends at a height of the panel, along the line or beside it."""
+    low, high = float(np.min(time)), float(np.max(time))
+    if high > low * 1.01:
+        ax.axvspan(low, high, color=style.NEUTRAL, alpha=0.2, linewidth=0, zorder=0)
+    ax.axvline(high, color=style.NEUTRAL, linewidth=0.8, linestyle=":", zorder=0)
+    note(ax, text, (high, at), (2 if side == "right" else -2, 0), xycoords=("data", "axes fraction"),
+         rotation=rotation, va="top", ha="left" if side == "right" else "right")  # fmt: skip
+
+
+def annealing_time(cells: Any) -> np.ndarray:
+    """Return when the first stage ended, for each seed."""
+    return cells.stage_time.isel(stage_index=0).values
+
+
+def percent(values: Interval) -> Interval:
+    """Return an interval in per cent."""
+    return Interval(*(100 * np.asarray(v) for v in values))

@@ -1,0 +1,32 @@
+"""The infinite-width side of the comparison with finite networks, at a size that both can afford.
+
+d = 50, kappa = 0.35 and |z| = 10: explicit steps of a finite network are stable up to 16/(|z|^2 ...) of time, so the
+|z| = 28 of the headline is out of its reach. The training sets are those of ``li2019_width`` and
+``li2019_temperature_finite``, seed by seed.
+"""
+
+from __future__ import annotations
+
+from lrtheory import Axis, Experiment
+from lrtheory.dynamics.li2019_modes import ModeFlow
+from lrtheory.probes.li2019_infinite import QBranch, Signal, TestP, TrainByKind
+from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.schedules import Constant
+
+experiment = Experiment(
+    name="li2019_small_infinite",
+    problem=InfiniteWidth(d=50, kappa=0.35, gamma0=0.3 / 50**0.5, r=0.05, s=10.0, n_pair=2),
+    dynamics=ModeFlow(weight_decay=2e-4, h=2.0),
+    schedule=Constant(rate=1.0),
+    probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
+    n_steps=500,
+    n_records=50,
+    axes={"theta": Axis("schedule.rate", (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.3, 1.0))},
+    seeds=8,
+    precision="f32",
+    scales={
+        "smoke": {"seeds": 2, "axes.theta": (1e-4, 1e-2, 1.0), "n_steps": 100, "n_records": 10},
+        "laptop": {},
+        "paper": {"seeds": 32, "dynamics.h": 1.0, "n_steps": 1000},
+    },
+)
