@@ -11,7 +11,7 @@ import time
 import jax
 import jax.numpy as jnp
 
-from lrtheory import sweep
+from lrtheory import program, sweep
 from lrtheory.dynamics import NoisyGD
 from lrtheory.experiment import Axis, Experiment
 from lrtheory.problems.li2019 import BlockNetwork
@@ -35,9 +35,9 @@ def traces() -> list[str]:
     """Count the traces of one sweep cut into chunks, and of a larger one."""
     lines = []
     for seeds in (7, 14):
-        before = sweep.trace_count
+        before = program.trace_count
         sweep.run(dataclasses.replace(SMALL, seeds=seeds), chunks=3, progress=False)
-        lines.append(f"traces of a sweep of 3 x 2 x {seeds} cells in 3 chunks: {sweep.trace_count - before}")
+        lines.append(f"traces of a sweep of 3 x 2 x {seeds} cells in 3 chunks: {program.trace_count - before}")
     return lines
 
 
@@ -48,7 +48,7 @@ def answers() -> list[str]:
         least, status = float("inf"), 0
         for _ in range(3):
             start = time.perf_counter()
-            command = [sys.executable, "-m", "lrtheory.cli", *arguments]
+            command = [sys.executable, "-c", "from lrtheory.cli import main; main()", *arguments]
             status = subprocess.run(command, capture_output=True, check=False).returncode
             least = min(least, time.perf_counter() - start)
         lines.append(f"lrtheory {' '.join(arguments)}: {least:.2f} s, exit status {status}")
@@ -64,14 +64,15 @@ def memory(budget: int = 2**30) -> list[str]:
         SMALL, problem=BlockNetwork(d=128, kappa=0.5, m_w=512, m_v=512), axes={}, seeds=4096, n_steps=4
     )
     device = jax.devices()[:1]
-    with sweep.precision(big):
-        box, planned = sweep.plan(big, device, budget, 16)
-        program = sweep.Program(big, dict(zip(box.dims, box.chunks, strict=True)), device)
+    with program.precision(big):
+        programs = sweep.Programs(big, device)
+        box, planned = sweep.plan(big, programs, budget, 1)
+        chunk = programs.get({}, box.chunk)
         jax.block_until_ready(jnp.ones(()))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        program.run(box.slices()[0], device[0])
+        chunk.run(next(iter(box.regions())), device[0])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     return [
-        f"--memory 1GiB: chunk {box.chunks}, planned {planned / 2**20:.0f} MiB, "
+        f"--memory 1GiB: {len(box.regions())} chunks, planned {planned / 2**20:.0f} MiB, "
         f"peak of the process rose by {peak / 2**20:.0f} MiB ({peak / planned:.2f} of the plan)"
     ]

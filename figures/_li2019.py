@@ -32,7 +32,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: a title is wrapped by the number of its characters.
 _SYMBOLS = {
     "d": ("d", lambda v, p: v),
-    "kappa": ("κ", lambda v, p: f"{v:g} (N\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{n_train(p)})"),
+    "kappa": ("κ", lambda v, p: f"{v:g}"),
     "gamma0": ("γ₀√d", lambda v, p: f"{v * p['d'] ** 0.5:.3g}"),
     "q0": ("q", lambda v, p: v),
     "r": ("r", lambda v, p: number(v)),
@@ -84,12 +84,7 @@ def width_of(ds: Any) -> str:
     if "Infinite" in str(problem.get("class", "")):
         return "infinite width"
     widths = {name: problem[name] for name in ("m_w", "m_v") if name in problem}
-    return "finite width" + (f" ({widths['m_w']} W, {widths['m_v']} V pairs)" if len(widths) == 2 else "")
-
-
-def n_train(problem: dict[str, Any]) -> int:
-    """Return the number of training inputs, d/kappa^2."""
-    return round(problem["d"] / problem["kappa"] ** 2)
+    return "finite width" + (f" ({widths['m_w']} P units, {widths['m_v']} Q units)" if len(widths) == 2 else "")
 
 
 def parameters(ds: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -102,21 +97,16 @@ def parameters(ds: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     }
 
 
-def common_parameters(datasets: dict[str, Any], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the parameters of several datasets; a value that differs is given for each, under its name."""
-    each = {name: parameters(ds, without=without) for name, ds in datasets.items()}
-    first = next(iter(each.values()))
-    result = {}
-    for symbol in first:
-        values = {name: own.get(symbol) for name, own in each.items()}
-        same = len({str(v) for v in values.values()}) == 1
-        result[symbol] = first[symbol] if same else each_of(values)
-    return result
+def split_parameters(*datasets: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the parameters that several datasets share, and of each those in which they differ."""
+    each = [parameters(ds) for ds in datasets]
+    shared = {k: v for k, v in each[0].items() if all(str(own.get(k)) == str(v) for own in each)}
+    return shared, [{k: v for k, v in own.items() if k not in shared} for own in each]
 
 
-def each_of(values: dict[str, Any]) -> str:
-    """Return values that differ between panels, each with the name of its panel."""
-    return " / ".join(f"{value} ({name})" for name, value in values.items())
+def in_words(values: dict[str, Any]) -> str:
+    """Return parameters as one line."""
+    return ", ".join(f"{name} = {value}" for name, value in values.items())
 
 
 def small_theta(ds: Any) -> float:
@@ -149,6 +139,15 @@ def curve(cells: Any, name: str) -> tuple[np.ndarray, Interval]:
     time, values = seeds_first(cells.time, "record"), seeds_first(cells[name], "record")
     clock = time[0]
     return clock, mean_interval([np.interp(clock, t, v) for t, v in zip(time, values, strict=True)], axis=0)
+
+
+def at_time(ds: Any, name: str, time: float) -> np.ndarray:
+    """Return a variable at a time, linear between records; seeds first, then the other dimensions as they are."""
+    dims = [dim for dim in ds[name].dims if dim not in ("seed", "record")]
+    values = seeds_first(ds[name], *dims, "record")
+    clock = np.broadcast_to(seeds_first(ds.time, *dims, "record"), values.shape)
+    rows = zip(clock.reshape(-1, clock.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True)
+    return np.reshape([np.interp(time, t, v) for t, v in rows], values.shape[:-1])
 
 
 def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
@@ -190,6 +189,13 @@ def vertical(ax: Any, time: Any, text: str, *, at: float = 0.98, side: str = "ri
     ax.axvline(high, color=style.NEUTRAL, linewidth=0.8, linestyle=":", zorder=0)
     note(ax, text, (high, at), (2 if side == "right" else -2, 0), xycoords=("data", "axes fraction"),
          rotation=rotation, va="top", ha="left" if side == "right" else "right")  # fmt: skip
+
+
+def last_time(ds: Any) -> str:
+    """Return the time of the last record, or the range where cells stopped at different times."""
+    ends = ds.time.isel(record=-1)
+    low, high = float(ends.min()), float(ends.max())
+    return f"{high:.4g}" if low > 0.99 * high or np.isnan(low) else f"{low:.4g}–{high:.4g}"
 
 
 def annealing_time(cells: Any) -> np.ndarray:

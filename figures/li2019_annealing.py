@@ -94,4 +94,3 @@ def _curve(ax, cells, name, moment, colour, sign=1.0):
     low, high = (low, high) if sign > 0 else (high, low)
     style.band(ax, (time - moment)[shown], sign * mean[shown], sign * low[shown], sign * high[shown], colour=colour)
     return sign * mean[-1]
-

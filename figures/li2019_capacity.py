@@ -1,4 +1,4 @@
-"""What a large rate allows of Q: |D2| grows as r^3/lambda, below the bound r^2/lambda, between the derived constants."""
+"""What a large rate allows of Q: |D2| grows as r^3/lambda, below r^2/lambda, between the derived constants."""
 
 from __future__ import annotations
 
@@ -64,8 +64,7 @@ def draw(ds):
         "A large rate learns of Q only a curvature of order r³s²/λ, within the derived constants",
         n_seeds=ds.sizes["seed"],
         interval=f"bars {li.INTERVAL}; {li.width_of(ds)}",
-        parameters=li.parameters(ds, without=("r", "weight_decay"))
-        | {"θ": 1, "t": f"{float(ds.time.isel(record=-1).max()):.4g}"},
+        parameters=li.parameters(ds, without=("r", "weight_decay")) | {"θ": 1, "t": li.last_time(ds)},
     )
     return figure
 

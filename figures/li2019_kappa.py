@@ -19,7 +19,8 @@ def draw(ds):
     ds = ds.sortby("kappa")
     problem = li.problem_of(ds)
     kappa = ds.kappa.values
-    errors = {name: li.seeds_first(ds.p_test_error.isel(record=-1).sel(algorithm=name), "kappa") for name in li.ALGORITHMS}
+    end = ds.p_test_error.isel(record=-1)
+    errors = {name: li.seeds_first(end.sel(algorithm=name), "kappa") for name in li.ALGORITHMS}
     pad = (kappa[-1] / kappa[0]) ** 0.12
     left, right = kappa[0] / pad, kappa[-1] * pad
 
@@ -36,9 +37,13 @@ def draw(ds):
     for name, colour in li.ALGORITHMS.items():
         mean, low, high = li.percent(mean_interval(errors[name], axis=0))
         style.points(a, kappa, mean, low, high, colour=colour, linestyle="-", markersize=4)
-        # Below its curve, where no other is.
+        if name == "S":
+            lowest = mean[0] if np.isnan(low[0]) else low[0]
+            place, align, step = (left, lowest), "left", 2
+        else:
+            place, align, step = (right, np.min(mean[np.isfinite(mean)], initial=only)), "right", -2
         text = {"L-S": "L–S: large rate, then small", "S": "S: small rate only"}[name]
-        li.note(a, text, (right, np.nanmin(mean)), (-2, -6), color=colour, va="top", ha="right", fontsize=8)
+        li.note(a, text, place, (step, -6), color=colour, va="top", ha=align, fontsize=8)
     _log_percent(a, [v for e in errors.values() for v in 100 * e.mean(axis=0)] + [only, *every])
 
     ratios = [li.ratio_interval(small, large) for small, large in zip(errors["S"].T, errors["L-S"].T, strict=True)]
@@ -47,8 +52,9 @@ def draw(ds):
                  colour=style.THEORY, linestyle="-", markersize=4)  # fmt: skip
     b.axhline(1, color=style.NEUTRAL, linewidth=0.8, linestyle=":", zorder=0)
     li.note(b, "equal", (left, 1), (2, 2), va="bottom")
-    finite = np.concatenate([ratio, high, low])
-    b.set(yscale="log", ylabel="P test error of S / of L–S", ylim=(0.7, 1.5 * np.nanmax(finite[np.isfinite(finite)], initial=2)))
+    ends = np.concatenate([ratio, high, low])
+    top = 1.5 * np.max(ends[np.isfinite(ends)], initial=2)
+    b.set(yscale="log", ylabel="P test error of S / of L–S", ylim=(0.7, top))
     ticks = [t for t in (1, 2, 5, 10, 20, 50, 100) if t <= b.get_ylim()[1]]
     b.set_yticks(ticks, [f"{t}×" for t in ticks])
     b.minorticks_off()
@@ -63,8 +69,7 @@ def draw(ds):
         "More samples help the large rate on P, the small rate hardly: the gap widens as κ falls",
         n_seeds=ds.sizes["seed"],
         interval=f"bars {li.INTERVAL} (b: of the ratio of means); {li.width_of(ds)}",
-        parameters=li.parameters(ds, without=("kappa",))
-        | {"θ": li.number(li.small_theta(ds)), "t": f"{float(ds.time.isel(record=-1).max()):.4g}"},
+        parameters=li.parameters(ds, without=("kappa",)) | {"θ": li.number(li.small_theta(ds)), "t": li.last_time(ds)},
     )
     return figure
 

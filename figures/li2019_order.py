@@ -22,7 +22,7 @@ def draw(ds):
     for ax, algorithm, text in ((a, "L-S", "L–S: large rate, then small"), (b, "S", "S: small rate only")):
         _losses(ax, ds.sel(algorithm=algorithm))
         ax.set_title(text, loc="left", color=li.ALGORITHMS[algorithm])
-    li.vertical(a, anneal, "annealing")
+    li.vertical(a, anneal, "annealing", at=0.74)
     for name, colour, line in li.KINDS.values():
         b.plot([], [], color=colour, linestyle=line, label=name)
     b.legend(title="training inputs with", title_fontsize=li.SMALLEST, loc="upper left", bbox_to_anchor=(0.04, 0.62),

@@ -50,11 +50,11 @@ def draw(ds):
     li.letters(a, b)
     style.title(
         figure,
-        "S errs more than L–S where the small rate is cold and the large rate cannot learn Q",
+        "The separation needs a cold small rate, and a pattern Q that only the small rate learns",
         n_seeds=ds.sizes["seed"],
         interval="hatched: the 99 % interval of the paired difference of errors contains 0; "
         f"frame: headline setting; {li.width_of(ds)}",
-        parameters=li.parameters(ds, without=("r",)) | {"t": f"{float(end.time.max()):.4g}"},
+        parameters=li.parameters(ds, without=("r",)) | {"t": li.last_time(ds)},
     )
     return figure
 

@@ -10,7 +10,7 @@ from lrtheory.statistics import mean_interval
 
 INPUTS = ("li2019_separation",)
 
-WHO = {"L-S": "L–S: large\nrate, then small", "S": "S: small\nrate only"}
+WHO = {"L-S": "L–S: large,\nthen small", "S": "S: small\nonly"}
 
 
 def draw(ds):
@@ -20,7 +20,8 @@ def draw(ds):
     stop = ds.attrs["experiment"]["schedule"]["levels"][-1]
     end = ds.isel(record=-1)
     reached = (end.stage_reason.isel(stage_index=-1) == 1).all("algorithm")
-    end = end.isel(seed=reached.values)
+    if reached.any():  # otherwise the title says that none did
+        end = end.isel(seed=reached.values)
 
     _at_stop(a, end, "p_test_error", 100)
     _references(a, problem)
@@ -40,7 +41,8 @@ def draw(ds):
     n, n_reached = ds.sizes["seed"], int(reached.sum())
     facts = li.parameters(ds) | {"θ": li.number(li.small_theta(ds)), "both stopped at training loss": stop}
     if n_reached < n:
-        facts["seeds that reached it"] = n_reached
+        level = f"{stop:g} (reached by {n_reached} seeds{', shown in a and b' if n_reached else ''})"
+        facts["both stopped at training loss"] = level
     style.title(
         figure,
         "A large initial learning rate, annealed, generalises on the noisy pattern P where a small one memorises",
@@ -60,7 +62,7 @@ def _at_stop(ax, end, name, scale):
         ax.scatter(place, values, s=9, color=colour, alpha=0.45, linewidth=0, zorder=2)
         style.points(ax, [x + 0.17], *mean_interval(values[:, None], axis=0), colour=colour, markersize=5, zorder=3)
     ax.set_xticks([0, 1], [WHO[name] for name in li.ALGORITHMS])
-    ax.set(xlim=(-0.5, 1.5), ylim=(0, None))
+    ax.set(xlim=(-0.5, 1.5), ylim=(0, None), xlabel="learning rate")
     ax.tick_params(axis="x", length=0)
 
 

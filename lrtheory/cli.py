@@ -79,6 +79,10 @@ def run(
     from lrtheory.store import Store
     from lrtheory.sweep import run as run_experiment
 
+    # On a CPU one device a core: chunks side by side leave no core waiting for a small operation of another.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count={cores}")
+
     if Store(folder, experiment).complete:
         print(f"{folder}: complete, nothing to do")
         return 0

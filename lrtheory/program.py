@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ from lrtheory.errors import ConfigError
 from lrtheory.experiment import Experiment, static_axes, with_value
 from lrtheory.grid import roles, sizes_of
 from lrtheory.lazy import jax, jnp
-from lrtheory.simulate import cell_keys, record_steps, simulate
+from lrtheory.simulate import cell_keys, record_steps, simulate, start
 from lrtheory.store import Variable
 
 #: How many times a batch was traced since import; the tests hold it to one a sweep.
@@ -144,7 +146,7 @@ def template(experiment: Experiment) -> dict[str, Variable]:
     for name, value in outcome.items():
         dims = (*sizes, *(("stage_index",) if name.startswith("stage_") else ()))
         out[name] = Variable(dims, (*sizes.values(), *value.shape), value.dtype, {"units": units.get(name, "")})
-    taken = {*out, *(d for v in out.values() for d in v.dims if d not in sizes)}
+    taken = {*out, *(d for dims in inner.values() for d in dims)}
     clash = sorted(taken & set(experiment.axes))
     if clash:
         raise ConfigError(f"axis {clash[0]!r} is called like a recorded variable or dimension: give it another name")
@@ -162,6 +164,25 @@ def template(experiment: Experiment) -> dict[str, Variable]:
     return out
 
 
+def group_bytes(experiment: Experiment) -> int:
+    """Return the bytes of data and state that a group of cells moves through at every step, without computing."""
+    e = all_apart(experiment)[-1]
+    parts = (_floats(e.problem), _floats(e.dynamics), _floats(e.schedule))
+
+    def begin(seed: Any) -> Any:
+        keys = cell_keys(e.root_seed, seed, seed)
+        data = parts[0].data(keys.data)
+        return data, start(*parts, data, keys)
+
+    def size(tree: Any) -> int:
+        return sum(v.size * v.dtype.itemsize for v in jax.tree.leaves(tree))
+
+    data, clock = jax.eval_shape(begin, 0)
+    sizes = sizes_of(experiment)
+    members = math.prod(sizes[d] for d in roles(experiment)[2])
+    return size(data) + members * size(clock)
+
+
 class Program:
     """The compiled program of one chunk shape, on every device, for one value of the axes compiled apart."""
 
@@ -173,11 +194,13 @@ class Program:
         self.experiment, self.chunk = fixed_apart(experiment, at), dict(chunk)
         jitted = jax.jit(_batch(experiment))
         arguments = self._arguments({d: slice(0, n) for d, n in self.chunk.items()})
-        self._compiled = {}
+        lowered = []
         for device in devices:
             place = jax.sharding.SingleDeviceSharding(device)
             shapes = jax.tree.map(lambda a, p=place: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=p), arguments)
-            self._compiled[device] = jitted.lower(*shapes).compile()
+            lowered.append(jitted.lower(*shapes))
+        with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+            self._compiled = dict(zip(devices, pool.map(lambda program: program.compile(), lowered), strict=True))
 
     @property
     def memory(self) -> int:

@@ -129,7 +129,7 @@ def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: An
 
 
 def measure(problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock) -> Any:
-    """Return what is recorded of a cell now: name -> array; NaN once the cell has diverged."""
+    """Return what is recorded of a cell now: name -> array."""
     params = dynamics.params(clock.state)
     values = {
         "time": clock.time,
@@ -138,12 +138,9 @@ def measure(problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], d
     }
     for probe, kept in zip(probes, aux, strict=True):
         for name, value in probe(problem, data, params, kept).items():
-            value = jnp.asarray(value)
-            if jnp.issubdtype(value.dtype, jnp.floating):
-                value = jnp.where(clock.diverged_at >= 0, jnp.nan, value)
             if name in values:
                 raise ConfigError(f"{name!r} is recorded twice: leave out one of the probes, or rename what it returns")
-            values[name] = value
+            values[name] = jnp.asarray(value)
     return values
 
 
@@ -207,6 +204,18 @@ def simulate(
         )
         return clock, read(problem, dynamics, schedule, data, aux, clock)
 
-    # The record before the first step is a block of no steps: the probes are compiled once.
-    clock, records = jax.lax.scan(block, clock, jnp.asarray(np.diff(steps, prepend=0)))
-    return records, outcome(clock)
+    # A block of no steps comes first, so that the probes are compiled once. After the last record one more step is
+    # looked at and dropped, so that what the final state shows (a level, a divergence) is not missed.
+    lengths = jnp.asarray([*np.diff(steps, prepend=0), 1])
+    last, records = jax.lax.scan(block, clock, lengths)
+    seen_diverged = jnp.asarray(steps).reshape(-1, *(1,) * last.diverged_at.ndim) >= last.diverged_at
+    diverged = (last.diverged_at >= 0) & seen_diverged
+
+    def keep(value: Any) -> Any:
+        value = value[:-1]
+        if not jnp.issubdtype(value.dtype, jnp.floating):
+            return value
+        return jnp.where(diverged.reshape(*diverged.shape, *(1,) * (value.ndim - diverged.ndim)), jnp.nan, value)
+
+    clocks = {"time", "lr"}
+    return {k: v[:-1] if k in clocks else keep(v) for k, v in records.items()}, outcome(last)

@@ -24,15 +24,17 @@ from lrtheory.errors import ConfigError
 from lrtheory.experiment import Experiment, at_scale, static_axes
 from lrtheory.grid import Box, cells_in, roles, shrink, sizes_of
 from lrtheory.lazy import jax
-from lrtheory.program import Program, all_apart, precision, template
+from lrtheory.program import Program, all_apart, group_bytes, precision, template
 from lrtheory.pytree import register_pending
 from lrtheory.store import Store, Variable, describe, fill_value, open_results, regions_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-#: On a CPU a chunk of about this many cells keeps both the vector units and the progress bar busy.
+#: A chunk on a CPU has at most this many cells, enough to keep the vector units busy, ...
 CPU_CELLS = 256
+#: ... and at most this many bytes of data and state: beyond the cache of a core every step waits for memory.
+CPU_BYTES = 4 * 2**20
 
 
 class Programs:
@@ -70,7 +72,8 @@ def plan(experiment: Experiment, programs: Programs, memory: int | None, n_chunk
     if n_chunks is not None:
         limit = max(1, total * len(all_apart(experiment)) // n_chunks)
     elif devices[0].platform == "cpu":
-        limit = min(limit, CPU_CELLS)
+        n_members = math.prod(whole[d] for d in members)
+        limit = min(limit, CPU_CELLS, n_members * max(1, CPU_BYTES // max(group_bytes(experiment), 1)))
     shape = shrink(whole, order, limit)
 
     def box(shape: Mapping[str, int]) -> Box:
@@ -226,17 +229,17 @@ def _execute(
             try:
                 while waiting:
                     done, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
-                    for future in done:
+                    while done:  # emptied, not iterated: a finished chunk's arrays must not outlive its writing
+                        future = done.pop()
                         index, region = waiting.pop(future)
                         yield index, region, future.result()
+                        del future
                         bar.update(cells_in(region))
-                    # Not to keep the arrays of a finished chunk alive while the next is awaited.
-                    del done, future
             except KeyboardInterrupt:
                 bar.write("finishing the chunk in hand; Ctrl-C again drops it", file=sys.stderr)
-                for future, (index, region) in waiting.items():
-                    if not future.cancel():
-                        yield index, region, future.result()
+                running = [(future, where) for future, where in waiting.items() if not future.cancel()]
+                for future, (index, region) in running:
+                    yield index, region, future.result()
                 raise
     finally:
         bar.close()

@@ -69,8 +69,8 @@ def test_the_interval_and_its_level_are_reported():
 def test_false_alarms_are_as_rare_as_stated(border):
     """The truth is on the border of the range; at alpha = 0.05 "holds" and "refuted" each have probability <= 0.025.
 
-    2000 replications of 8 normal seeds; observed <= alpha/2 + 4 standard errors. The chance that a correct claim fails this
-    is about 3e-5 a comparison, four comparisons in all.
+    2000 replications of 8 normal seeds; observed <= alpha/2 + 4 standard errors. The chance that a correct claim fails
+    this is about 3e-5 a comparison, four comparisons in all.
     """
     rng, alpha, n = np.random.default_rng(20), 0.05, 2000
     words = [claim().verdict(data(rng.normal(border, 0.1, 8)), alpha).verdict for _ in range(n)]
@@ -106,7 +106,7 @@ def test_the_interval_runs_over_the_axis_it_is_told():
 @pytest.mark.parametrize("shape", [(4, 5), (), (2, 2, 2)])
 def test_a_quantity_is_one_number_a_seed(shape):
     # Cells of one seed share their randomness: counted as seeds they would make the interval too narrow.
-    with pytest.raises(ConfigError, match="toy-1.*one number a seed"):
+    with pytest.raises(ConfigError, match=r"toy-1.*one number a seed"):
         claim(quantity=lambda ds: np.zeros(shape)).verdict(data([1.0]))
 
 

@@ -81,7 +81,9 @@ def test_a_users_own_sim_anywhere_on_disk_runs_is_shown_and_is_checked(sim, call
 
 
 def test_results_of_the_command_are_those_of_python(sim, call, tmp_path):
-    code, out, err = call("run", sim, "--scale", "smoke", "--results", tmp_path / "r", "--set", "seeds=3", "--chunks", "2")
+    code, out, err = call(
+        "run", sim, "--scale", "smoke", "--results", tmp_path / "r", "--set", "seeds=3", "--chunks", "2"
+    )
     assert code == 0 and "6 cells" in out and err == ""
     experiment = lrtheory.experiment.with_value(cli.load_sim(sim).experiment, "seeds", 3)
     xr.testing.assert_equal(open_results(tmp_path / "r" / "smoke" / "mine"), lrtheory.run(experiment, scale="smoke"))
@@ -216,7 +218,9 @@ def test_a_file_that_is_no_sim(text, message, call, tmp_path):
 
 def test_results_of_another_configuration_are_refused_with_the_fields(sim, call, tmp_path):
     assert call("run", sim, "--scale", "smoke", "--seeds", "2", "--results", tmp_path)[0] == 0
-    code, _, err = call("run", sim, "--scale", "smoke", "--seeds", "2", "--results", tmp_path, "--set", "problem.noise=0.5")
+    code, _, err = call(
+        "run", sim, "--scale", "smoke", "--seeds", "2", "--results", tmp_path, "--set", "problem.noise=0.5"
+    )
     assert code == 2 and "problem.noise: 0.1 -> 0.5" in err and err.count("\n") == 1
 
 
@@ -228,7 +232,15 @@ def test_a_folder_that_cannot_be_written_is_one_line(sim, call, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("1GiB", 2**30), ("1.5GB", 1.5e9), ("512MiB", 2**29), ("100", 100), (" 2 kb ", 2000), (".5KiB", 512), ("1T", 1e12)],
+    [
+        ("1GiB", 2**30),
+        ("1.5GB", 1.5e9),
+        ("512MiB", 2**29),
+        ("100", 100),
+        (" 2 kb ", 2000),
+        (".5KiB", 512),
+        ("1T", 1e12),
+    ],
 )
 def test_sizes_are_read(text, size):
     assert cli._bytes(text) == size
@@ -290,7 +302,18 @@ assert "jax" not in sys.modules
 def test_ctrl_c_keeps_whole_chunks_and_says_how_to_go_on(tmp_path):
     path = tmp_path / "my own.py"
     path.write_text(USER_SIM.replace("STEPS", "200_000"))
-    arguments = ["run", path, "--results", tmp_path / "r", "--chunks", "20", "--precision", "f32", "--set", "axes.rate=0.2,0.4"]
+    arguments = [
+        "run",
+        path,
+        "--results",
+        tmp_path / "r",
+        "--chunks",
+        "20",
+        "--precision",
+        "f32",
+        "--set",
+        "axes.rate=0.2,0.4",
+    ]
     folder = tmp_path / "r" / "laptop" / "mine"
     process = program(*arguments)
     end = time.monotonic() + 60
@@ -306,7 +329,7 @@ def test_ctrl_c_keeps_whole_chunks_and_says_how_to_go_on(tmp_path):
     assert command[0] == "lrtheory"
     before = {p.name: p.stat().st_mtime_ns for p in done}
     again = program(*command[1:])
-    out, err = again.communicate(timeout=120)
+    _, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     after = {p.name: p.stat().st_mtime_ns for p in folder.glob("done/*.json")}
     assert {n: after[n] for n in before} == before

@@ -113,7 +113,9 @@ def test_passes_its_own_check_as_it_is_made(name):
         check()
 
 
-@pytest.mark.parametrize("name", [n for n in CLASSES if n.startswith("lrtheory.dynamics") and hasattr(CLASSES[n], "step")])
+@pytest.mark.parametrize(
+    "name", [n for n in CLASSES if n.startswith("lrtheory.dynamics") and hasattr(CLASSES[n], "step")]
+)
 def test_laws_of_motion_have_the_interface_and_say_what_they_are(name):
     cls = CLASSES[name]
     assert isinstance(cls.is_stochastic, bool) and isinstance(cls.requires, tuple)
@@ -133,7 +135,9 @@ def test_schedules_have_the_interface(name):
     assert list(inspect.signature(cls.__call__).parameters) == ["self", "step", "time", "phase"]
 
 
-@pytest.mark.parametrize("name", [n for n in CLASSES if n.startswith("lrtheory.problems") and hasattr(CLASSES[n], "loss")])
+@pytest.mark.parametrize(
+    "name", [n for n in CLASSES if n.startswith("lrtheory.problems") and hasattr(CLASSES[n], "loss")]
+)
 def test_problems_have_the_interface(name):
     cls = CLASSES[name]
     assert len(inspect.signature(cls.data).parameters) == 2
@@ -141,7 +145,9 @@ def test_problems_have_the_interface(name):
     assert len(inspect.signature(cls.loss).parameters) == 3
 
 
-@pytest.mark.parametrize("name", [n for n in CLASSES if n.startswith("lrtheory.probes") and hasattr(CLASSES[n], "name")])
+@pytest.mark.parametrize(
+    "name", [n for n in CLASSES if n.startswith("lrtheory.probes") and hasattr(CLASSES[n], "name")]
+)
 def test_probes_have_the_interface(name):
     cls = CLASSES[name]
     assert isinstance(cls.name, str)

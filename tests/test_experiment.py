@@ -80,7 +80,11 @@ def test_values_of_a_labelled_axis_cannot_be_set():
     ],
 )
 def test_a_misspelt_path_names_the_nearest_field(path, near):
-    for use in (lambda: get_value(toy(), path), lambda: with_value(toy(), path, 1), lambda: parse_value(toy(), path, "1")):
+    for use in (
+        lambda: get_value(toy(), path),
+        lambda: with_value(toy(), path, 1),
+        lambda: parse_value(toy(), path, "1"),
+    ):
         with pytest.raises(ConfigError, match="unknown field") as e:
             use()
         assert near in str(e.value) and "did you mean" in str(e.value) and "\n" not in str(e.value)
@@ -244,9 +248,11 @@ def test_an_axis_may_not_be_called_like_a_variable_of_every_result(name):
 def test_two_axes_may_not_set_one_field():
     with pytest.raises(ConfigError, match=r"schedule\.rate"):
         toy(axes={"a": Axis("schedule.rate", (0.1, 0.2)), "b": Axis("schedule.rate", (0.3,))}).check()
-    whole = Axis("schedule", (TWO, TWO), labels=("a", "b"))
-    with pytest.raises(ConfigError, match="schedule"):
-        toy(schedule=TWO, axes={"a": whole, "b": Axis("schedule.rates.0", (0.3,))}).check()
+    # A number of a labelled whole may be swept by an axis after it, and not before: the whole would override it.
+    whole, part = Axis("schedule", (TWO, TWO), labels=("a", "b")), Axis("schedule.rates.0", (0.3,))
+    toy(schedule=TWO, axes={"a": whole, "b": part}).check()
+    with pytest.raises(ConfigError, match="put 'a' before 'b'"):
+        toy(schedule=TWO, axes={"b": part, "a": whole}).check()
 
 
 def test_an_axis_has_values_and_as_many_labels():
@@ -283,7 +289,9 @@ def test_finite_numbers_are_finite(value):
     assert finite(value)
 
 
-@pytest.mark.parametrize("value", [math.nan, -math.inf, np.array([1.0, np.nan]), [1.0, (2, math.inf)], None, "1", [None]])
+@pytest.mark.parametrize(
+    "value", [math.nan, -math.inf, np.array([1.0, np.nan]), [1.0, (2, math.inf)], None, "1", [None]]
+)
 def test_what_is_not_a_finite_number_is_not_finite(value):
     assert not finite(value)
 
@@ -306,7 +314,7 @@ with deferred():
     from lrtheory.schedules import Constant, Cosine, Piecewise, Stages
     from tests.toys import toy
     e = at_scale(toy(), "smoke")
-    e = with_value(e, "schedule.rate", parse_value(e, "schedule.rate", "0.5"))
+    e = with_value(e, "dynamics.noise", parse_value(e, "dynamics.noise", "0.5"))
     e.check()
     for part in (InfiniteWidth(), LabelNoise(), Optax(rule=Momentum()), NoisyGD()):
         part.check()

@@ -253,7 +253,7 @@ def test_a_cell_that_diverges_does_not_go_through_its_stages(x64):
 
 def test_an_unknown_observed_quantity_is_refused_with_the_nearest(x64):
     schedule = Stages(rates=(1.0,), levels=(0.5,), caps=(9.0,), observe=("los",))
-    with pytest.raises(ConfigError, match="observed quantity 'los'.*'loss'"):
+    with pytest.raises(ConfigError, match=r"observed quantity 'los'.*'loss'"):
         run_cell(schedule, 3)
 
 
@@ -263,7 +263,11 @@ def test_stages_are_swept_in_one_program_and_agree_with_cells_run_alone(x64):
         for a, b, caps in ((1.0, 0.1, (20.0, 20.0)), (0.5, 0.2, (0.0, 8.0)), (2.0, 0.1, (2.0, math.inf)))
     )
     e = toy(
-        schedule=parts[0], axes={"way": Axis("schedule", parts, labels=("a", "b", "c"))}, n_steps=60, n_records=6, seeds=2
+        schedule=parts[0],
+        axes={"way": Axis("schedule", parts, labels=("a", "b", "c"))},
+        n_steps=60,
+        n_records=6,
+        seeds=2,
     )
     before = program.trace_count
     ds = sweep.run(e)

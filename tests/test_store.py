@@ -249,7 +249,9 @@ def test_killed_and_resumed_is_uninterrupted_to_the_bit(tmp_path):
     done = {p.name: p.stat().st_mtime_ns for p in folder.glob("done/*.json")}
     assert 1 <= len(done) < 20
     for results in ("killed", "whole"):
-        again = subprocess.run(command(tmp_path / results), env=environment, capture_output=True, text=True, timeout=120)
+        again = subprocess.run(
+            command(tmp_path / results), env=environment, capture_output=True, text=True, timeout=120
+        )
         assert again.returncode == 0, again.stderr
     # What was done was not done again.
     assert {n: t for n, t in ((p.name, p.stat().st_mtime_ns) for p in folder.glob("done/*.json")) if n in done} == done
@@ -278,7 +280,12 @@ def test_another_configuration_is_refused_with_its_fields_and_nothing_changes(fi
 
 def test_many_differences_are_not_all_listed(finished):
     other = toy(
-        problem=Toy(d=4, curvature=2.0, spread=3.0), schedule=Constant(rate=0.4), seeds=3, n_steps=7, root_seed=1, name="x"
+        problem=Toy(d=4, curvature=2.0, spread=3.0),
+        schedule=Constant(rate=0.4),
+        seeds=3,
+        n_steps=7,
+        root_seed=1,
+        name="x",
     )
     with pytest.raises(StoreError, match="more"):
         run(other, results=finished)
@@ -366,7 +373,11 @@ def test_descriptions_are_json_and_tell_classes_functions_and_arrays():
     e = toy(problem=Toy(curvature=np.float64(2.0)), schedule=Constant(rate=0.5))
     d = json.loads(json.dumps(describe(e)))
     assert d["problem"] == {"class": "Toy", "d": 3, "curvature": 2.0, "spread": 1.0} and "scales" not in d
-    assert describe(np.array([1.0, 2.0])) == [1.0, 2.0] and describe(describe) == "describe" and describe((1, None)) == [1, None]
+    assert (
+        describe(np.array([1.0, 2.0])) == [1.0, 2.0]
+        and describe(describe) == "describe"
+        and describe((1, None)) == [1, None]
+    )
 
 
 def test_differences_name_what_was_and_what_is():

@@ -1,6 +1,7 @@
 """A small problem, law of motion, probe and experiment that every test of the core uses.
 
-All of it is elementwise but for sums over a few coordinates, so that bit-equality can be asked for; declaring it needs no JAX.
+All of it is elementwise but for sums over a few coordinates, so that bit-equality can be asked for. Declaring it needs
+no JAX.
 """
 
 from __future__ import annotations
@@ -74,7 +75,11 @@ class Watch:
     """Loss, position, last kick, test loss at points kept for the run, and outputs of other types."""
 
     name: ClassVar[str] = "watch"
-    dims: ClassVar[dict[str, tuple[str, ...]]] = {"w": ("coordinate",), "kick": ("coordinate",), "target": ("coordinate",)}
+    dims: ClassVar[dict[str, tuple[str, ...]]] = {
+        "w": ("coordinate",),
+        "kick": ("coordinate",),
+        "target": ("coordinate",),
+    }
     units: ClassVar[dict[str, str]] = {"loss": "nat"}
 
     n_test: int = static(4)
@@ -146,8 +151,8 @@ def cached_compiles(folder: Any) -> Iterator[None]:
         compilation_cache.reset_cache()
 
 
-#: The text of a sim file of a user's own, cut into chunks of one cell by ``--chunks`` and slow enough to be interrupted.
-USER_SIM = '''\
+#: The text of a sim file of a user's own; a test puts a number for STEPS, so large that a run can be interrupted.
+USER_SIM = """\
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import SGD
 from lrtheory.probes.quadratic import Directions
@@ -168,8 +173,8 @@ experiment = Experiment(
 )
 claims = [
     Claim(id="mine-1", statement="the loss falls below its start", reference="-", status="yours",
-          quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate"), allowed=(float("-inf"), 0.5)),
+          quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate"), allowed=(-1.0, 0.5)),
     Claim(id="mine-2", statement="the loss rises", reference="-", status="yours",
           quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate"), allowed=(1.0, 9.0)),
 ]
-'''
+"""

@@ -56,10 +56,7 @@ def test_error_from_cosine_is_the_same_curve_and_has_the_right_ends():
 def test_contrast_eigenvalue_tends_to_its_leading_forms():
     """Leading order at rho = 1 and after a turn phi >> r; the first error halves when r does."""
     for s in (1.0, 28.0):
-        small = [
-            theory.contrast_eigenvalue(r, s) / theory.contrast_eigenvalue_frozen(r, s) - 1
-            for r in (0.02, 0.01)
-        ]
+        small = [theory.contrast_eigenvalue(r, s) / theory.contrast_eigenvalue_frozen(r, s) - 1 for r in (0.02, 0.01)]
         assert abs(small[0]) < 0.01
         assert abs(small[1]) < 0.6 * abs(small[0])
     rho = np.cos(0.1)
@@ -141,9 +138,7 @@ def test_noise_variance_law_discrete_and_continuous():
     eta1, lam, theta = 0.5, 2e-4, 0.01
     steps = np.array([0, 1000, 100_000])
     exact = theory.noise_variance_ratio_steps(steps, theta * eta1, eta1, lam)
-    np.testing.assert_allclose(
-        exact, theory.noise_variance_ratio(steps * theta * eta1, lam, theta), rtol=1e-3
-    )
+    np.testing.assert_allclose(exact, theory.noise_variance_ratio(steps * theta * eta1, lam, theta), rtol=1e-3)
     assert np.all(theory.noise_variance_ratio(steps, lam, 1.0) == 1)
     assert np.isnan(theory.noise_variance_ratio(-1.0, lam, theta))
 
