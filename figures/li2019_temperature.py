@@ -26,12 +26,13 @@ def draw(headline, infinite, finite):
     for row, runs, end in zip(axes, ((headline, None), (infinite, finite)), ends, strict=True):
         for ax, column in zip(row, COLUMNS, strict=True):
             _panel(ax, column, *runs, end)
-        _references(row[0], li.problem_of(runs[0]), named=runs[1] is None)
         row[1].axhline(li.LOG2, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
         li.note(row[1], "log 2: guessing", (0, li.LOG2), (2, 2), xycoords=("axes fraction", "data"), color=style.THEORY,
                 va="bottom")  # fmt: skip
         row[1].set(ylim=(0, 0.8))
     (a, b), (c, d) = axes
+    _references(a, li.problem_of(headline))
+    c.set(ylim=(0, 1.25 * c.get_ylim()[1]))  # its own scale: the effect is weaker at this size
     left = min(float(ds.theta.min()) for ds in (headline, infinite, finite))
     a.set(xlim=(left / 1.6, 1.6))
     shared, own = li.split_parameters(headline, infinite)
@@ -74,15 +75,15 @@ def _panel(ax, column, infinite, finite, end):
     ax.set(xscale="log", ylabel=label)
 
 
-def _references(ax, problem, named):
-    """Draw the errors of averaging few and all of the inputs with P, with their names where there is room."""
+def _references(ax, problem):
+    """Draw the errors of averaging few and all of the inputs with P, with their names."""
     few, every = li.references(problem)
     for reference, text, x in ((few, "average of the {} P-only samples", 1), (every, "average of all {} with P", 0)):
         ax.axhline(100 * reference.error, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-        if named:  # where the curve is not: above at the hot end, below at the cold end
-            li.note(ax, text.format(reference.label), (x, 100 * reference.error), (2 - 4 * x, 4 * x - 2),
-                    color=style.THEORY, xycoords=("axes fraction", "data"), va="bottom" if x else "top",
-                    ha="right" if x else "left")  # fmt: skip
+        # Where the curve is not: above at the hot end, below at the cold end.
+        li.note(ax, text.format(reference.label), (x, 100 * reference.error), (2 - 4 * x, 4 * x - 2),
+                color=style.THEORY, xycoords=("axes fraction", "data"), va="bottom" if x else "top",
+                ha="right" if x else "left")  # fmt: skip
     ax.set(ylim=(0, max(ax.get_ylim()[1], 125 * few.error)))
 
 

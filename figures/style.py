@@ -69,9 +69,7 @@ def context() -> AbstractContextManager[None]:
     return plt.style.context(["default", RC])
 
 
-def new(
-    width: str = "single", height: float = 2.4, rows: int = 1, columns: int = 1, **subplots
-) -> tuple[Figure, Axes]:
+def new(width: str = "single", height: float = 2.4, rows: int = 1, columns: int = 1, **subplots) -> tuple[Figure, Axes]:
     """Return a figure of a printed width, and its axes.
 
     Args:
@@ -84,9 +82,7 @@ def new(
     return plt.subplots(rows, columns, figsize=(WIDTHS[width], height), **subplots)
 
 
-def band(
-    ax: Axes, x, mean, lo, hi, *, colour: str, label: str | None = None, alpha: float = 0.22, **line
-) -> Line2D:
+def band(ax: Axes, x, mean, lo, hi, *, colour: str, label: str | None = None, alpha: float = 0.22, **line) -> Line2D:
     """Draw a curve and the interval around it; the interval is computed elsewhere.
 
     Args:

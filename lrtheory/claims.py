@@ -69,7 +69,9 @@ class Claim:
         if self.status not in STATUSES:
             raise ConfigError(f"claim {self.id}: status {self.status!r} is not one of {', '.join(STATUSES)}")
         if not self.allowed[0] <= self.allowed[1]:
-            raise ConfigError(f"claim {self.id}: allowed = {self.allowed} is not allowed: it must be (low, high), low <= high")
+            raise ConfigError(
+                f"claim {self.id}: allowed = {self.allowed} is not allowed: it must be (low, high), low <= high"
+            )
 
     @property
     def source(self) -> tuple[str, int]:
@@ -93,8 +95,8 @@ class Claim:
         values = np.asarray(self.quantity(ds), float)
         if values.ndim != 1:
             raise ConfigError(
-                f"claim {self.id}: its quantity has shape {values.shape}: it must be one number a seed (cells of one seed "
-                "are not independent)"
+                f"claim {self.id}: its quantity has shape {values.shape}: it must be one number a seed "
+                "(cells of one seed are not independent)"
             )
         missing = int(np.isnan(values).sum())
         mean, low, high = (float(v) for v in mean_interval(values, level=1 - alpha))

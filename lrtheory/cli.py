@@ -39,7 +39,7 @@ def _folder(results: Path, scale: str, sim: Sim) -> Path:
 def run(
     sim: Positional[str],
     scale: str = "laptop",
-    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),  # noqa: A002
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     seeds: int | None = None,
     results: Path = Path("results"),
     memory: str | None = None,
@@ -124,7 +124,7 @@ def check(
     scale: str = "laptop",
     results: Path = Path("results"),
     alpha: float = 0.01,
-    format: Literal["table", "markdown"] = "table",  # noqa: A002
+    format: Literal["table", "markdown"] = "table",
 ) -> int:
     """Hold every claim of the sims against their results and print the verdicts.
 

@@ -15,7 +15,6 @@ from typing import Any
 from lrtheory.errors import ConfigError, require, unknown
 from lrtheory.pytree import is_static
 
-
 #: Names of variables and dimensions that every result has.
 TAKEN = {
     "record", "step", "time", "lr", "stage", "stage_index", "stage_step", "stage_time", "stage_reason", "stop_step",
@@ -193,7 +192,9 @@ def with_value(node: Any, path: str, value: Any) -> Any:
         new = with_value(old, rest, value)
     elif isinstance(old, Axis) and not isinstance(value, Axis):
         if old.labels is not None:
-            raise ConfigError(f"axis {name!r} is labelled ({', '.join(map(str, old.labels))}): its values cannot be set")
+            raise ConfigError(
+                f"axis {name!r} is labelled ({', '.join(map(str, old.labels))}): its values cannot be set"
+            )
         new = dataclasses.replace(old, values=tuple(value) if isinstance(value, list | tuple) else (value,))
     else:
         new = value

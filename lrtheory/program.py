@@ -68,7 +68,8 @@ def stacked(experiment: Experiment, dims: Sequence[str], part: str, index: Seque
     structures = list(dict.fromkeys(str(jax.tree.structure(f)) for f in flavours))
     if len(structures) > 1:
         raise ConfigError(
-            f"the values of an axis of {part} must differ in numbers only, but two are {structures[0]} and {structures[1]}"
+            f"the values of an axis of {part} must differ in numbers only, but two are {structures[0]} "
+            f"and {structures[1]}"
         )
     return jax.tree.map(lambda *leaves: np.stack([np.asarray(v, float) for v in leaves]), *flavours)
 

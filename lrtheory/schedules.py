@@ -157,9 +157,9 @@ class Stages(Schedule):
     """Rates held until an observed quantity falls to a level: anneal when the loss has come down, then stop.
 
     Stage i has the rate ``rates[i]``. It ends at the first step whose ``observed[observe[i]] <= levels[i]``, or when it
-    has lasted ``caps[i]`` of time, whichever is first; what ended it is recorded. A stage is left exactly at the state that
-    was observed: the step in which it ends moves nothing, and the next one has the next rate. After the last stage the
-    cell is frozen. A stage with cap 0 is skipped before the first step.
+    has lasted ``caps[i]`` of time, whichever is first; what ended it is recorded. A stage is left exactly at the state
+    that was observed: the step in which it ends moves nothing, and the next one has the next rate. After the last stage
+    the cell is frozen. A stage with cap 0 is skipped before the first step.
 
     Example:
         The schedule L-S of Li, Wei, Ma 2019, and S with the same structure:
@@ -231,7 +231,7 @@ class Stages(Schedule):
 def large_then_small(
     large: float, small: float, *, anneal_at: float, stop_at: float, caps: tuple[float, float]
 ) -> Stages:
-    """Return the schedule L-S of Li, Wei, Ma 2019 (recalled): anneal when the excess loss is down, stop when the loss is.
+    """Return the schedule L-S of Li, Wei, Ma 2019 (recalled): anneal at a low excess loss, stop at a low loss.
 
     Args:
         large, small: the two rates.

@@ -18,7 +18,6 @@ from lrtheory.errors import ConfigError, unknown
 from lrtheory.lazy import jax, jnp
 from lrtheory.schedules import Phase, trigger_names
 
-
 #: A cell whose loss is not finite, or above this, has diverged.
 DIVERGED_LOSS = 1e15
 
@@ -36,7 +35,8 @@ class Clock(NamedTuple):
     """What a cell carries from step to step.
 
     ``time`` is the cumulative time of the dynamics (for plain SGD the sum of learning rates). ``stop_step`` and
-    ``diverged_at`` are -1 until the schedule stops the cell, or its loss is above ``DIVERGED_LOSS``; the state is frozen then.
+    ``diverged_at`` are -1 until the schedule stops the cell, or its loss is above ``DIVERGED_LOSS``; then the state is
+    frozen.
     """
 
     state: Any
@@ -128,7 +128,9 @@ def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: An
     return jax.lax.fori_loop(0, n, step, clock)
 
 
-def measure(problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock) -> Any:
+def measure(
+    problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock
+) -> Any:
     """Return what is recorded of a cell now: name -> array."""
     params = dynamics.params(clock.state)
     values = {

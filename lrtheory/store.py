@@ -215,7 +215,11 @@ class Store:
             raise StoreError(f"cannot write results in {self.folder}: {error.strerror or error}") from None
 
     def write(
-        self, index: int, arrays: Mapping[str, np.ndarray], variables: Mapping[str, Variable], region: Mapping[str, slice]
+        self,
+        index: int,
+        arrays: Mapping[str, np.ndarray],
+        variables: Mapping[str, Variable],
+        region: Mapping[str, slice],
     ) -> None:
         """Write chunk ``index`` into its region, then mark it done."""
         import zarr

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: A chunk on a CPU has at most this many cells, enough to keep the vector units busy, ...
 CPU_CELLS = 256
 #: ... and at most this many bytes of data and state: beyond the cache of a core every step waits for memory.
-CPU_BYTES = 4 * 2**20
+CPU_BYTES = 2**20
 
 
 class Programs:
@@ -53,7 +53,9 @@ class Programs:
         return self._made[key]
 
 
-def plan(experiment: Experiment, programs: Programs, memory: int | None, n_chunks: int | None) -> tuple[Box, int | None]:
+def plan(
+    experiment: Experiment, programs: Programs, memory: int | None, n_chunks: int | None
+) -> tuple[Box, int | None]:
     """Return how the grid is cut, and the bytes that a chunk is expected to need (None where no budget was given).
 
     Seeds are cut first, then the other dimensions of groups, then those of members. The memory that a chunk needs is
@@ -91,7 +93,9 @@ def plan(experiment: Experiment, programs: Programs, memory: int | None, n_chunk
         one = shrink(whole, order, 1)
         base = need(one)
         if base > memory:
-            raise ConfigError(f"--memory = {memory} bytes is not allowed: it must be at least {base}, the need of one cell")
+            raise ConfigError(
+                f"--memory = {memory} bytes is not allowed: it must be at least {base}, the need of one cell"
+            )
         a_cell = (needed - base) / max(math.prod(shape.values()) - 1, 1)
         shape = shrink(whole, order, 1 + (memory - base) / a_cell)
         needed = need(shape)

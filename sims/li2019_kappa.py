@@ -10,7 +10,8 @@ from lrtheory.probes.li2019_infinite import QBranch, Signal, TestP, TrainByKind
 from lrtheory.problems.li2019_infinite import InfiniteWidth
 from lrtheory.schedules import large_then_small, small_only
 
-NEVER = {"anneal_at": 0.12, "stop_at": -1.0}
+#: Stages end by their caps only, so that all cells are compared at equal cumulative rate.
+NEVER = {"anneal_at": -1.0, "stop_at": -1.0}
 CHOICES = "setting of li2019_separation (exploratory), compared at t = 6000"
 
 experiment = Experiment(

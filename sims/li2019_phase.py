@@ -8,7 +8,8 @@ from lrtheory.probes.li2019_infinite import QBranch, Signal, TestP, TrainByKind
 from lrtheory.problems.li2019_infinite import InfiniteWidth
 from lrtheory.schedules import large_then_small, small_only
 
-NEVER = {"anneal_at": 0.12, "stop_at": -1.0}
+#: Stages end by their caps only, so that all cells are compared at equal cumulative rate.
+NEVER = {"anneal_at": -1.0, "stop_at": -1.0}
 
 experiment = Experiment(
     name="li2019_phase",
@@ -34,7 +35,7 @@ experiment = Experiment(
     precision="f32",
     scales={
         "smoke": {
-            "seeds": 2, "dynamics.h": 20.0, "n_steps": 301, "axes.theta": (1e-5, 1e-2), "axes.r": (0.01, 0.02),
+            "seeds": 4, "dynamics.h": 20.0, "n_steps": 301, "axes.theta": (1e-5, 1e-2), "axes.r": (0.01, 0.02),
         },
         "laptop": {},
         "paper": {"seeds": 64, "dynamics.h": 4.0, "n_steps": 1501},

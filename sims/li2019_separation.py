@@ -1,8 +1,11 @@
 """L-S against S at equal training loss: the headline separation of Li, Wei, Ma 2019, at infinite width.
 
-L-S: temperature theta = eta/eta1 = 1 until the excess loss is down (or the cap), then 1e-5. S: 1e-5 throughout. Both stop
-at training loss 0.03. gamma0 sqrt(d) = 0.3, |z| = 28 and alpha ~ U[1/2, 1] were chosen among about ten settings because
-they show the gap (exploratory); everything else follows the design rules of lrtheory.theory.li2019.
+L-S: temperature theta = eta/eta1 = 1 until the excess loss is down (or the cap), then 1e-5. S: 1e-5 throughout. Both
+stop at a training loss: 0.03 as in the exploration, where the weight decay keeps some seeds of S just above it for
+ever (they are read at t = 14,000), and 0.035, which every seed reaches.
+
+gamma0 sqrt(d) = 0.3, |z| = 28 and alpha ~ U[1/2, 1] were chosen among about ten settings because they show the gap
+(exploratory); everything else follows the design rules of lrtheory.theory.li2019.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from lrtheory.theory import li2019 as theory
 
 CHOICES = "gamma0 sqrt(d) = 0.3, |z| = 28, alpha ~ U[1/2, 1]: chosen among about ten settings because they show the gap"
 CAP = 14_000.0
-LEVELS = {"anneal_at": 0.12, "stop_at": 0.03}
+LEVELS = {"anneal_at": 0.12, "stop_at": 0.035}
 
 experiment = Experiment(
     name="li2019_separation",
@@ -34,7 +37,8 @@ experiment = Experiment(
                 small_only(1.0, 1e-5, **LEVELS, cap=CAP),
             ),
             labels=("L-S", "S"),
-        )
+        ),
+        "stop_at": Axis("schedule.levels.1", (0.03, 0.035), unit="nat"),
     },
     seeds=32,
     precision="f32",
@@ -46,10 +50,14 @@ experiment = Experiment(
 )
 
 
-def at_stop(ds, algorithm):
+def at_stop(ds, algorithm, stop_at=0.035):
     """Return the state at which an algorithm stopped; NaN for a seed that did not reach the level."""
-    end = ds.sel(algorithm=algorithm).isel(record=-1)
+    end = _end(ds, algorithm, stop_at)
     return end.where(end.stage_reason.isel(stage_index=-1) == 1)
+
+
+def _end(ds, algorithm, stop_at):
+    return ds.sel(algorithm=algorithm).sel(stop_at=stop_at, method="nearest").isel(record=-1)
 
 
 def _residual_ratio(end):
@@ -67,10 +75,19 @@ REFERENCE = "Li, Wei, Ma 2019, arXiv 1907.04595"
 claims = [
     Claim(
         id="li2019-1a",
-        statement="at equal training loss the P-only test error of S is at least 3 times that of L-S (err_S - 3 err_LS > 0)",
+        statement="at equal training loss (0.035) the P-only test error of S is over 3 times that of L-S (err_S - 3 err_LS > 0)",
         reference=f"{REFERENCE}: separation of L-S and S; the factor is lrtheory's",
         status="recalled",
         quantity=lambda ds: at_stop(ds, "S").p_test_error - 3 * at_stop(ds, "L-S").p_test_error,
+        allowed=(0.0, float("inf")),
+        choices=CHOICES,
+    ),
+    Claim(
+        id="li2019-1a-floor",
+        statement="the same when stopped at 0.03, or at t = 14,000 for seeds that the weight decay keeps above it",
+        reference=f"{REFERENCE}: separation of L-S and S; the factor is lrtheory's",
+        status="recalled",
+        quantity=lambda ds: _end(ds, "S", 0.03).p_test_error - 3 * _end(ds, "L-S", 0.03).p_test_error,
         allowed=(0.0, float("inf")),
         choices=CHOICES,
     ),

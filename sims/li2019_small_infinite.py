@@ -25,7 +25,7 @@ experiment = Experiment(
     seeds=8,
     precision="f32",
     scales={
-        "smoke": {"seeds": 2, "axes.theta": (1e-4, 1e-2, 1.0), "n_steps": 100, "n_records": 10},
+        "smoke": {"seeds": 4, "axes.theta": (1e-4, 1e-2, 1.0), "n_steps": 100, "n_records": 10},
         "laptop": {},
         "paper": {"seeds": 32, "dynamics.h": 1.0, "n_steps": 1000},
     },

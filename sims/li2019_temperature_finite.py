@@ -27,7 +27,7 @@ experiment = Experiment(
     seeds=8,
     precision="f32",
     scales={
-        "smoke": {"seeds": 2, "n_steps": 400, "problem.m_w": 64, "problem.m_v": 1024},
+        "smoke": {"seeds": 4, "n_steps": 400, "problem.m_w": 64, "problem.m_v": 1024},
         "laptop": {},
         "paper": {"seeds": 32, "problem.m_w": 1024, "problem.m_v": 20_480},
     },

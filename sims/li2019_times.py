@@ -30,7 +30,7 @@ experiment = Experiment(
         "d": Axis("problem.d", (50, 100, 200)),
         "r": Axis("problem.r", (0.014, 0.02, 0.028, 0.04)),
     },
-    seeds=6,
+    seeds=12,
     precision="f32",
     scales={
         "smoke": {"seeds": 3, "axes.d": (50, 100), "axes.r": (0.02, 0.04), "dynamics.h": 10.0, "n_steps": 300},

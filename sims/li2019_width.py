@@ -40,7 +40,7 @@ experiment = Experiment(
     seeds=8,
     precision="f32",
     scales={
-        "smoke": {"seeds": 2, "axes.width": _axis((32, 128)), "n_steps": 200, "n_records": 10},
+        "smoke": {"seeds": 4, "axes.width": _axis((32, 128)), "n_steps": 200, "n_records": 10},
         "laptop": {},
         "paper": {"seeds": 32, "axes.width": _axis((64, 256, 1024, 4096)), "n_steps": 2000},
     },

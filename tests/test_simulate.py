@@ -1,8 +1,8 @@
 """One cell and a batch of cells: transformations change nothing, records are where they belong, randomness is paired.
 
-Bit-equality is asked of the toy, which is elementwise but for sums over three coordinates. It does not hold for problems
-with a large matrix product: the CPU's GEMM blocks the contraction differently for different batch sizes, so a cell alone
-and in a batch differ in the last bits. There the test is agreement to rounding over a short run.
+Bit-equality is asked of the toy, which is elementwise but for sums over three coordinates. It does not hold for
+problems with a large matrix product: the CPU's GEMM blocks the contraction differently for different batch sizes, so
+a cell alone and in a batch differ in the last bits. There the test is agreement to rounding over a short run.
 """
 
 from __future__ import annotations

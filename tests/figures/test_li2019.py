@@ -67,7 +67,7 @@ def inputs(name, n_seeds=4):
     """Return made-up results for each of the sims that a figure reads."""
     more = {"n_seeds": n_seeds}
     return {
-        "li2019_separation": lambda: [results(ALGORITHM, **more)],
+        "li2019_separation": lambda: [results(ALGORITHM | {"stop_at": [0.03, 0.035]}, **more)],
         "li2019_order": lambda: [results(ALGORITHM, end=3e4, **more)],
         "li2019_annealing": lambda: [results({"theta": [1.0, 0.1, 1e-3, 1e-5]}, **more)],
         "li2019_temperature": lambda: [
