@@ -27,13 +27,13 @@ OUT       := build/$(SCALE)/figures
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv dev sims figures test lint smoke check bench constraints clean clean-results distclean
+.PHONY: help venv dev sims figures test lint smoke check claims bench constraints clean clean-results distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "  SCALE=smoke|laptop|paper (now $(SCALE)), RUN_FLAGS=\"--seeds 64\", TEST_ARGS=\"-k quadratic\", PYTHON=..."
 
-# -- environment: three stamps, so that drawing figures installs neither linters nor torch ---------------------
+# -- environment: two stamps, so that drawing figures installs no linters ---------------------------------------
 
 venv: $(VENV)/.core  ## make .venv with the library and its pinned dependencies
 dev: $(VENV)/.dev  ## the same, with what tests and linters need
@@ -49,11 +49,6 @@ $(VENV)/.core: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.core
 	@echo "adding the tools for tests and linting to $(VENV)"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
-	@touch $@
-
-$(VENV)/.bench: constraints-bench.txt $(VENV)/.core
-	@echo "adding PyTorch to $(VENV) (large)"
-	@$(PIP) install --constraint constraints-bench.txt --editable '.[bench]'
 	@touch $@
 
 # -- simulate and draw ------------------------------------------------------------------------------------------
@@ -94,6 +89,14 @@ smoke:  ## every sim and every figure in their smallest form (a few minutes)
 	@$(MAKE) --no-print-directory sims SCALE=smoke
 	@$(MAKE) --no-print-directory figures SCALE=smoke
 
+claims: $(MANIFESTS)  ## write docs/claims.md from the results at SCALE
+	@{ echo "# Claims, and what the data say"; echo; \
+	  echo "Made by \`make claims SCALE=$(SCALE)\`, never by hand. The status says what stands behind a claim: \`recalled\` from"; \
+	  echo "the paper second-hand, or \`derived\` for lrtheory; no row is a theorem or a number that a paper reports. Intervals are"; \
+	  echo "99 % t-intervals over seeds; a claim holds if the interval lies in the allowed range, is refuted if it lies outside."; echo; \
+	  $(BIN)/lrtheory check $(SIMS:%=sims/%.py) --scale $(SCALE) --results results --format markdown; } > docs/claims.md.part
+	@mv docs/claims.md.part docs/claims.md
+
 # -- quality ------------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.dev  ## run the tests (needs no results)
@@ -103,7 +106,7 @@ lint: $(VENV)/.dev  ## ruff on everything, pyright on the library
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 
-bench: $(VENV)/.bench  ## speed against a bare scan, PyTorch and this machine's GEMM rate
+bench: $(VENV)/.core  ## speed against a bare scan and this machine's GEMM rate
 	@$(BIN)/python -m benchmarks
 
 # -- maintenance --------------------------------------------------------------------------------------------------

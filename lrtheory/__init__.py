@@ -10,7 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtheory import claims, dynamics, probes, problems, schedules, statistics, theory
     from lrtheory.claims import Claim
+    from lrtheory.errors import ConfigError, StoreError
     from lrtheory.experiment import Axis, Experiment
     from lrtheory.store import open_results
     from lrtheory.sweep import run
@@ -29,7 +31,10 @@ _HOME = {
 }
 _MODULES = ("claims", "dynamics", "problems", "probes", "schedules", "statistics", "theory")
 
-__all__ = ["Axis", "Claim", "Experiment", "open_results", "run", *_MODULES]
+__all__ = [
+    "Axis", "Claim", "ConfigError", "Experiment", "StoreError", "claims", "dynamics", "open_results", "probes",
+    "problems", "run", "schedules", "statistics", "theory",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -274,7 +274,8 @@ def _damaged(folder: Path) -> int | None:
         return 0
     try:
         group = zarr.open_group(folder / "data.zarr", mode="r", zarr_format=3)
-        dims = {n: tuple(a.metadata.dimension_names) for n, a in group.arrays() if not a.attrs.get("coordinate")}  # type: ignore[union-attr]
+        computed = {n: a for n, a in group.arrays() if not a.attrs.get("coordinate")}
+        dims = {n: tuple(map(str, a.metadata.dimension_names)) for n, a in computed.items()}  # type: ignore[union-attr]
     except Exception:  # as above: unreadable is damaged
         return 0
     for index, region in enumerate(_box(config).regions()):

@@ -13,7 +13,7 @@ Ma 2019, arXiv 1907.04595.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -284,10 +284,10 @@ def _error_at_strength(strength, gamma0, d, n_nodes):
 class LiteralExponents(NamedTuple):
     """The paper's regime as powers of ``d`` (recalled H): sample size, P-only share, angle, weight decay."""
 
-    n: float
-    p0: float
-    r: float
-    lam: float
+    n: Any
+    p0: Any
+    r: Any
+    lam: Any
 
 
 def literal_exponents(d, kappa):
@@ -341,11 +341,11 @@ def steps_scale(schedule, d, eta1, eta2, r, eps):
 class DesignNumbers(NamedTuple):
     """Dimensionless numbers of a setting; `holds` compares them with the working limits (derived)."""
 
-    p_fits: float  # A: lam d, at most .02
-    q_blocked: float  # B: r^3 s^2 / lam, at most 64
-    q_first: float  # C: r s^2 d, at least 500 (better 1500)
-    small_rate_quiet: float  # D: 2 lam theta t_end / r^2, well below 1
-    horizon: float  # E: lam t_end, at most about 1
+    p_fits: Any  # A: lam d, at most .02
+    q_blocked: Any  # B: r^3 s^2 / lam, at most 64
+    q_first: Any  # C: r s^2 d, at least 500 (better 1500)
+    small_rate_quiet: Any  # D: 2 lam theta t_end / r^2, well below 1
+    horizon: Any  # E: lam t_end, at most about 1
 
     def holds(self):
         """Rule name -> bool, with "well below 1" read as at most 1/4."""
