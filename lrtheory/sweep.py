@@ -8,10 +8,13 @@ the last chunk of a row is filled up with copies, whose results are dropped.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import itertools
 import math
 import queue
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -133,6 +136,7 @@ def run(
     Raises:
         ConfigError: a bad number, with its field, its value and what is allowed.
         StoreError: ``results`` belongs to another configuration or cannot be written.
+        KeyboardInterrupt: after Ctrl-C, once the chunks in hand are written.
 
     Example:
         >>> ds = lrtheory.run("quadratic_plateau", scale="smoke")  # doctest: +SKIP
@@ -164,12 +168,13 @@ def run(
         arrays = {}
         if store is None:
             arrays = {n: np.full(v.shape, fill_value(v.dtype), v.dtype) for n, v in computed.items()}
-        for index, region, values in _execute(experiment, programs, box.chunk, todo, progress):
-            if store is not None:
-                store.write(index, values, computed, region)
-            else:
-                for name, where in regions_of(computed, region).items():
-                    arrays[name][where] = values[name]
+        with _ctrl_c() as stop:
+            for index, region, values in _execute(experiment, programs, box.chunk, todo, progress, stop):
+                if store is not None:
+                    store.write(index, values, computed, region)
+                else:
+                    for name, where in regions_of(computed, region).items():
+                        arrays[name][where] = values[name]
     manifest = {
         "name": experiment.name,
         "scale": scale or "",
@@ -198,14 +203,35 @@ def _in_memory(variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarra
     return xr.Dataset(data, coordinates, {**manifest, "diverged_share": share})
 
 
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that no write is cut in half; the second one interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(*_: Any) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("\nfinishing the chunk in hand; Ctrl-C again drops it", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _execute(
     experiment: Experiment,
     programs: Programs,
     chunk: Mapping[str, int],
     todo: Sequence[tuple[int, dict[str, slice]]],
     progress: bool | None,
+    stop: threading.Event,
 ) -> Iterator[tuple[int, dict[str, slice], dict[str, np.ndarray]]]:
-    """Yield (index, region, arrays) of every chunk in ``todo`` as the devices finish them."""
+    """Yield (index, region, arrays) of every chunk in ``todo`` as the devices finish them, until ``stop`` is set."""
     from tqdm import tqdm
 
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -230,22 +256,19 @@ def _execute(
         for at, same in itertools.groupby(sorted(todo, key=fixed), key=fixed):
             program = programs.get(dict(zip(apart, at, strict=True)), chunk)
             waiting = {pool.submit(work, program, region): (index, region) for index, region in same}
-            try:
-                while waiting:
-                    done, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
-                    while done:  # emptied, not iterated: a finished chunk's arrays must not outlive its writing
-                        future = done.pop()
-                        index, region = waiting.pop(future)
-                        yield index, region, future.result()
-                        del future
-                        bar.update(cells_in(region))
-            except KeyboardInterrupt:
-                bar.write("finishing the chunk in hand; Ctrl-C again drops it", file=sys.stderr)
-                running = [(future, where) for future, where in waiting.items() if not future.cancel()]
-                for future, (index, region) in running:
+            while waiting:
+                if stop.is_set():
+                    waiting = {future: where for future, where in waiting.items() if not future.cancel()}
+                done, _ = concurrent.futures.wait(waiting, 0.2, concurrent.futures.FIRST_COMPLETED)
+                while done:  # emptied, not iterated: a finished chunk's arrays must not outlive its writing
+                    future = done.pop()
+                    index, region = waiting.pop(future)
                     yield index, region, future.result()
-                raise
+                    del future
+                    bar.update(cells_in(region))
+            if stop.is_set():
+                raise KeyboardInterrupt
     finally:
         bar.close()
-        # Not to wait: a second Ctrl-C, or a failed chunk, leaves what still runs to end by itself.
+        # Not to wait: after a second Ctrl-C, or a failed chunk, what still runs ends by itself.
         pool.shutdown(wait=False, cancel_futures=True)

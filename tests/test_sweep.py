@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 from typing import ClassVar
 
 import numpy as np
@@ -328,8 +329,8 @@ def planned(experiment, memory=None, chunks=None):
 
 
 def test_a_chunk_fits_into_the_memory_it_is_given(wide):
-    free, most, _ = planned(wide, 2**40)
-    tight, expected, needed = planned(wide, most // 3)
+    free, most, _ = planned(wide, 2**40, chunks=1)
+    tight, expected, needed = planned(wide, most // 3, chunks=1)
     assert len(free.regions()) == 1 and len(tight.regions()) > 1
     assert needed == expected <= most // 3
     # And it is not cut much finer than it has to be.
@@ -366,7 +367,9 @@ def test_finished_chunks_are_let_go():
         programs = Programs(e, jax.devices()[:1])
         box, _ = plan(e, programs, None, 8)
         alive = []
-        for _, _, values in sweep._execute(e, programs, box.chunk, list(enumerate(box.regions())), False):
+        for _, _, values in sweep._execute(
+            e, programs, box.chunk, list(enumerate(box.regions())), False, threading.Event()
+        ):
             # Chunks that have been consumed; one of them may still be in the hands of its thread.
             gc.collect()
             assert sum(ref() is not None for ref in alive) <= 1

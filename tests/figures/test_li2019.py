@@ -167,7 +167,7 @@ def test_importing_all_of_them_loads_no_jax():
 
 
 def test_separation_states_the_ratio_and_who_did_not_stop(drawn):
-    ds = results(ALGORITHM, n_seeds=6)
+    ds = results(ALGORITHM | {"stop_at": [0.03, 0.035]}, n_seeds=6)
     ds["p_test_error"].loc[{"algorithm": "L-S"}] = 0.02 + 0.001 * np.arange(6)[:, None]
     ds["p_test_error"].loc[{"algorithm": "S"}] = 0.10 + 0.005 * np.arange(6)[:, None]
     ds["stage_reason"].loc[{"algorithm": "S", "seed": 5, "stage_index": 1}] = 2

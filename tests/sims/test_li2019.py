@@ -88,9 +88,7 @@ def widths():
         probes=(finite_probes.QBranch(), finite_probes.TestP(n_test=2000), finite_probes.Activations()),
         n_steps=120,
         axes={
-            "width": Axis(
-                "problem", tuple(BlockNetwork(**LAW, m_w=m, m_v=20 * m) for m in (32, 512)), labels=(32, 512)
-            )
+            "width": Axis("problem", tuple(BlockNetwork(**LAW, m_w=m, m_v=20 * m) for m in (32, 512)), labels=(32, 512))
         },
         **shared,
     )
