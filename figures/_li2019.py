@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from figures import style
-from lrtheory.statistics import Interval, mean_interval
+from lrtheory.statistics import Interval, mean_interval, ratio_of_means
 from lrtheory.theory import li2019 as theory
 
 #: Algorithm to colour; the order is the order in panels.
@@ -151,21 +151,10 @@ def at_time(ds: Any, name: str, time: float) -> np.ndarray:
 
 
 def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
-    """Return mean(a)/mean(b) for paired seeds and the ratios k at which the interval of a - k b contains 0 (Fieller).
-
-    An end is NaN where no ratio within a factor of 30 is excluded.
-    """
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    if not (a.mean() > 0 and b.mean() > 0):
+    """Return mean(a)/mean(b) for paired seeds, with its interval; NaN where mean(b) is not positive."""
+    if not np.mean(b) > 0:
         return Interval(np.nan, np.nan, np.nan)
-    ratio = a.mean() / b.mean()
-    k = ratio * np.geomspace(1 / 30, 30, 6001)
-    _, low, high = mean_interval(a[:, None] - k * b[:, None], axis=0)
-    inside = (low <= 0) & (high >= 0)
-    if not inside.any():
-        return Interval(ratio, np.nan, np.nan)
-    first, last = inside.argmax(), inside.size - 1 - inside[::-1].argmax()
-    return Interval(ratio, k[first] if first > 0 else np.nan, k[last] if last < k.size - 1 else np.nan)
+    return mean_interval(ratio_of_means(a, b))
 
 
 def letters(*axes: Any) -> None:

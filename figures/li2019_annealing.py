@@ -54,7 +54,7 @@ def draw(ds):
     li.letters(a, b, c)
     style.title(
         figure,
-        "Annealing lets Q be learnt within a few hundred units of time and leaves the P branch as it is",
+        "Annealing lets Q be learnt within a few hundred units of time; the P branch keeps its direction",
         n_seeds=ds.sizes["seed"],
         interval=f"bands {li.INTERVAL}; {li.width_of(ds)}",
         parameters=li.parameters(ds),

@@ -61,7 +61,7 @@ def draw(ds):
     li.letters(a, b)
     style.title(
         figure,
-        "A large rate learns of Q only a curvature of order r³s²/λ, within the derived constants",
+        "What a large rate learns of Q: a curvature of order r³s²/λ",
         n_seeds=ds.sizes["seed"],
         interval=f"bars {li.INTERVAL}; {li.width_of(ds)}",
         parameters=li.parameters(ds, without=("r", "weight_decay")) | {"θ": 1, "t": li.last_time(ds)},

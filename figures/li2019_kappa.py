@@ -66,7 +66,7 @@ def draw(ds):
     li.letters(a, b)
     style.title(
         figure,
-        "More samples help the large rate on P, the small rate hardly: the gap widens as κ falls",
+        "P error of L–S and S against samples per dimension: the ratio widens as κ falls",
         n_seeds=ds.sizes["seed"],
         interval=f"bars {li.INTERVAL} (b: of the ratio of means); {li.width_of(ds)}",
         parameters=li.parameters(ds, without=("kappa",)) | {"θ": li.number(li.small_theta(ds)), "t": li.last_time(ds)},

@@ -50,7 +50,7 @@ def draw(ds):
     li.letters(a, b)
     style.title(
         figure,
-        "The separation needs a cold small rate, and a pattern Q that only the small rate learns",
+        "Ratio of P errors, S over L–S, over the temperature of the small rate and the capacity for Q",
         n_seeds=ds.sizes["seed"],
         interval="hatched: the 99 % interval of the paired difference of errors contains 0; "
         f"frame: headline setting; {li.width_of(ds)}",

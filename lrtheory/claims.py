@@ -1,14 +1,14 @@
 """Claims: a statement of a paper (or yours), the number per seed that decides it, and the verdict of the data.
 
 A claim *holds* when the confidence interval of the mean over seeds lies in the allowed range, is *refuted* when it lies
-outside, and is *undecided* otherwise. If the truth is on the border of the range, the chance that the interval misses
-it on the wrong side is at most ``alpha / 2``: that is the false-alarm rate of either verdict.
+outside, and is *undecided* otherwise. If the truth is on the border of the range, and the numbers of the seeds are
+independent and normal, the chance that the interval misses it on the wrong side is at most ``alpha / 2``: that is the
+false-alarm rate of either verdict of one claim. Several claims are not corrected for multiplicity.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +73,6 @@ class Claim:
                 f"claim {self.id}: allowed = {self.allowed} is not allowed: it must be (low, high), low <= high"
             )
 
-    @property
-    def source(self) -> tuple[str, int]:
-        """Return the file and line of the quantity."""
-        return inspect.getsourcefile(self.quantity) or "", self.quantity.__code__.co_firstlineno
-
     def verdict(self, ds: xr.Dataset, alpha: float = 0.01) -> Verdict:
         """Return what ``ds`` says of the claim.
 
@@ -93,10 +88,10 @@ class Claim:
         from lrtheory.statistics import mean_interval
 
         values = np.asarray(self.quantity(ds), float)
-        if values.ndim != 1:
+        if values.shape != (ds.sizes["seed"],):
             raise ConfigError(
-                f"claim {self.id}: its quantity has shape {values.shape}: it must be one number a seed "
-                "(cells of one seed are not independent)"
+                f"claim {self.id}: its quantity has shape {values.shape}: it must be one number a seed, "
+                f"({ds.sizes['seed']},), since cells of one seed are not independent"
             )
         missing = int(np.isnan(values).sum())
         mean, low, high = (float(v) for v in mean_interval(values, level=1 - alpha))
@@ -125,13 +120,19 @@ def table(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> str:
 
 
 def markdown(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> str:
-    """Return claims and verdicts as a Markdown table."""
-    lines = ["| claim | statement | status | verdict | estimate | interval | allowed | seeds |", "|---" * 8 + "|"]
+    """Return claims and verdicts as a Markdown table, with the choices behind them as notes."""
+    notes = list(dict.fromkeys(claim.choices for claim in claims if claim.choices))
+    lines = [
+        "| claim | statement | stands on | status | verdict | estimate | interval | allowed | seeds | note |",
+        "|---" * 10 + "|",
+    ]
     for claim, v in zip(claims, verdicts, strict=True):
-        statement = claim.statement.replace("|", "\\|")
         low, high = claim.allowed
-        lines.append(
-            f"| {claim.id} | {statement} | {claim.status} | **{v.verdict}** | {v.estimate:.4g} {claim.unit} "
-            f"| [{v.low:.4g}, {v.high:.4g}] | [{low:g}, {high:g}] | {v.n_seeds} |"
-        )
-    return "\n".join(lines)
+        seeds = f"{v.n_seeds}" + (f" ({v.n_missing} without a value)" if v.n_missing else "")
+        cells = (
+            claim.id, claim.statement, claim.reference, claim.status, f"**{v.verdict}**",
+            f"{v.estimate:.4g} {claim.unit}", f"[{v.low:.4g}, {v.high:.4g}]", f"[{low:g}, {high:g}]", seeds,
+            f"({notes.index(claim.choices) + 1})" if claim.choices else "",
+        )  # fmt: skip
+        lines.append("| " + " | ".join(c.strip().replace("|", "\\|") for c in cells) + " |")
+    return "\n".join([*lines, "", "Notes on choices:", "", *(f"{i}. {note}" for i, note in enumerate(notes, 1))])

@@ -142,22 +142,30 @@ def check(
     from lrtheory.claims import markdown, table
     from lrtheory.store import configuration, describe, differences, open_results
 
-    claims, verdicts = [], []
+    claims, verdicts, missing = [], [], []
     for sim in loaded:
-        if sim.claims:
-            folder = _folder(results, scale, sim)
-            ds = open_results(folder)
-            different = differences(configuration(folder), describe(at_scale(sim.experiment, scale)))
-            if different:
-                print(f"note: {folder} was run with another configuration: {'; '.join(different[:3])}", file=sys.stderr)
-            claims += sim.claims
-            verdicts += [c.verdict(ds, alpha) for c in sim.claims]
+        if not sim.claims:
+            continue
+        folder = _folder(results, scale, sim)
+        made_by = configuration(folder)
+        if made_by is None:
+            missing.append(sim.experiment.name)
+            continue
+        different = differences(made_by, describe(at_scale(sim.experiment, scale)))
+        # More seeds decide more; any other difference would make the statement one about something else.
+        if any(not d.startswith("seeds:") for d in different):
+            raise StoreError(f"{folder} is not of this sim's configuration ({'; '.join(different[:3])}): run it anew")
+        ds = open_results(folder)
+        claims += sim.claims
+        verdicts += [c.verdict(ds, alpha) for c in sim.claims]
     if not claims:
-        raise ConfigError("the sims state no claims")
+        raise StoreError(f"no results to check in {results / scale}: run the sims first")
     print({"table": table, "markdown": markdown}[format](claims, verdicts))
     counts = {w: sum(v.verdict == w for v in verdicts) for w in ("holds", "refuted", "undecided")}
     print("\n" + ", ".join(f"{n} {w}" for w, n in counts.items()) + f" ({100 * (1 - alpha):g} % intervals over seeds)")
-    return 0
+    if missing:
+        print(f"no results yet: {', '.join(missing)}", file=sys.stderr)
+    return 1 if missing else 0
 
 
 def doctor() -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -185,28 +185,30 @@ def group_bytes(experiment: Experiment) -> int:
 
 
 class Program:
-    """The compiled program of one chunk shape, on every device, for one value of the axes compiled apart."""
+    """The program of one chunk shape, for one value of the axes compiled apart; compiled where it is first used."""
 
-    def __init__(
-        self, experiment: Experiment, at: Mapping[str, int], chunk: Mapping[str, int], devices: Sequence[Any]
-    ) -> None:
-        """Trace once and compile for each of ``devices``; ``at`` are the values of the axes compiled apart."""
+    def __init__(self, experiment: Experiment, at: Mapping[str, int], chunk: Mapping[str, int]) -> None:
+        """Compile nothing yet; ``at`` are the values of the axes compiled apart."""
         _, self.groups, self.members = roles(experiment)
         self.experiment, self.chunk = fixed_apart(experiment, at), dict(chunk)
-        jitted = jax.jit(_batch(experiment))
-        arguments = self._arguments({d: slice(0, n) for d, n in self.chunk.items()})
-        lowered = []
-        for device in devices:
-            place = jax.sharding.SingleDeviceSharding(device)
-            shapes = jax.tree.map(lambda a, p=place: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=p), arguments)
-            lowered.append(jitted.lower(*shapes))
-        with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
-            self._compiled = dict(zip(devices, pool.map(lambda program: program.compile(), lowered), strict=True))
+        self._jitted = jax.jit(_batch(self.experiment))
+        self._compiled: dict[Any, Any] = {}
+        self._tracing = threading.Lock()
 
-    @property
-    def memory(self) -> int:
+    def _on(self, device: Any) -> Any:
+        """Return the program compiled for ``device``; it is traced once, whatever the number of devices."""
+        if device not in self._compiled:
+            place = jax.sharding.SingleDeviceSharding(device)
+            arguments = self._arguments({d: slice(0, n) for d, n in self.chunk.items()})
+            shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=place), arguments)
+            with self._tracing:
+                lowered = self._jitted.lower(*shapes)
+            self._compiled[device] = lowered.compile()
+        return self._compiled[device]
+
+    def memory(self, device: Any) -> int:
         """Return the bytes that a chunk needs on a device: arguments, results and temporaries."""
-        m = next(iter(self._compiled.values())).memory_analysis()
+        m = self._on(device).memory_analysis()
         return 0 if m is None else int(m.argument_size_in_bytes + m.output_size_in_bytes + m.temp_size_in_bytes)
 
     def _arguments(self, region: Mapping[str, slice]) -> Any:
@@ -228,10 +230,10 @@ class Program:
 
     def run(self, region: Mapping[str, slice], device: Any) -> dict[str, np.ndarray]:
         """Return the arrays of a region, with the dimensions of the experiment in front."""
-        # The precision of the thread that compiled does not reach the threads that run.
+        # Precision is a setting of the thread, and this is a worker's.
         with precision(self.experiment):
             arguments = jax.device_put(self._arguments(region), device)
-            results = jax.device_get(self._compiled[device](*arguments))
+            results = jax.device_get(self._on(device)(*arguments))
         order = (*self.groups, *self.members)
         apart = [d for d in self.experiment.dims if d not in order]
         shape = tuple(self.chunk[d] for d in order)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from lrtheory.errors import finite, require
+from lrtheory.experiment import Axis
 from lrtheory.lazy import jnp
 from lrtheory.pytree import pytree, static
 
@@ -250,6 +251,25 @@ def small_only(large: float, small: float, *, anneal_at: float, stop_at: float, 
     return large_then_small(large, small, anneal_at=anneal_at, stop_at=stop_at, caps=(0.0, cap))
 
 
+def algorithms(
+    small: float, *, anneal: float, end: float, anneal_at: float = -1.0, stop_at: float = -1.0, large: float = 1.0
+) -> Axis:
+    """Return L-S and S as two labelled values of one axis.
+
+    Args:
+        small, large: the rates.
+        anneal: longest time at the large rate of L-S.
+        end: longest time in all, the same for both.
+        anneal_at, stop_at: levels that end a stage before its time; -1, below any loss, never does.
+    """
+    levels = {"anneal_at": anneal_at, "stop_at": stop_at}
+    both = (
+        large_then_small(large, small, **levels, caps=(anneal, end - anneal)),
+        small_only(large, small, **levels, cap=end),
+    )
+    return Axis("schedule", both, labels=("L-S", "S"))
+
+
 def trigger_names(schedule: Any) -> tuple[str, ...]:
     """Return the names of the observed quantities that ``schedule`` waits for."""
     return tuple(getattr(schedule, "observe", ()))
@@ -257,5 +277,5 @@ def trigger_names(schedule: Any) -> tuple[str, ...]:
 
 __all__ = [
     "BY_CAP", "BY_LEVEL", "NOT_ENDED", "Constant", "Cosine", "FromFunction", "Phase", "Piecewise", "Schedule", "Stages",
-    "large_then_small", "small_only", "trigger_names",
+    "algorithms", "large_then_small", "small_only", "trigger_names",
 ]  # fmt: skip

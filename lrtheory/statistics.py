@@ -46,6 +46,25 @@ def mean_interval(values: Any, axis: int = -1, level: float = 0.99) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def ratio_of_means(x: Any, y: Any) -> np.ndarray:
+    r"""Return one pseudo-value a seed, whose mean is the ratio of means and whose spread is that of the ratio.
+
+    .. math:: R + (x_i - R y_i)/\bar y, \qquad R = \bar x/\bar y
+
+    It carries the errors of both means, and pairs what one seed shares (the delta method).
+
+    Args:
+        x, y: one number a seed, shape (n,).
+
+    Example:
+        >>> [round(float(v), 3) for v in ratio_of_means([2.0, 4.0], [1.0, 1.0])]
+        [2.0, 4.0]
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    ratio = x.mean() / y.mean()
+    return ratio + (x - ratio * y) / y.mean()
+
+
 def first_time(time: Any, values: Any, level: float) -> np.ndarray:
     """Return when ``values`` first falls to ``level``, linear between records; NaN where it never does.
 

@@ -12,7 +12,9 @@ A results folder holds
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -30,11 +32,31 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+def _own_code(thing: Any) -> dict[str, str]:
+    """Return a digest of the source of a user's class or function; nothing for those of the libraries.
+
+    A user's physics is part of the configuration: results of another ``loss`` are other results.
+    """
+    if (thing.__module__ or "").split(".")[0] in ("lrtheory", "jax", "optax", "numpy", "builtins"):
+        return {}
+    try:
+        return {"source": hashlib.sha256(inspect.getsource(thing).encode()).hexdigest()[:16]}
+    except (OSError, TypeError):  # typed into an interpreter that keeps no source
+        return {}
+
+
+def _function(value: Any) -> dict[str, Any]:
+    if isinstance(value, functools.partial):
+        return {**_function(value.func), "arguments": describe([value.args, value.keywords])}
+    closure = [describe(cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
+    return {"function": value.__qualname__, **_own_code(value), **({"closure": closure} if closure else {})}
+
+
 def describe(value: Any) -> Any:
-    """Return ``value`` as plain JSON data: dataclasses by class and fields, functions by name, arrays as lists."""
+    """Return ``value`` as plain JSON data: dataclasses by class and fields, functions by code, arrays as lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "scales"}
-        return {"class": type(value).__name__, **fields}
+        return {"class": type(value).__name__, **_own_code(type(value)), **fields}
     if isinstance(value, Mapping):
         return {str(k): describe(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -43,6 +65,8 @@ def describe(value: Any) -> Any:
         return value.tolist()
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if inspect.isfunction(value) or isinstance(value, functools.partial):
+        return _function(value)
     return getattr(value, "__qualname__", type(value).__name__)
 
 
@@ -160,16 +184,8 @@ class Store:
 
     @property
     def complete(self) -> bool:
-        """Tell whether the manifest is there and every chunk has the numbers that its checksum says.
-
-        A store that was damaged after it was finished is unfinished again: its manifest goes.
-        """
-        if not (self.folder / "manifest.json").exists():
-            return False
-        if _damaged(self.folder) is None:
-            return True
-        (self.folder / "manifest.json").unlink()
-        return False
+        """Tell whether the manifest is there and every chunk has the numbers that its checksum says."""
+        return (self.folder / "manifest.json").exists() and _damaged(self.folder) is None
 
     def box(self, template: Mapping[str, Variable]) -> Box | None:
         """Return how the store was cut when it was begun; None where it must be begun (anew)."""
@@ -193,6 +209,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             # config.json says that the store is whole: it goes first and comes last.
             (self.folder / "config.json").unlink(missing_ok=True)
+            (self.folder / "manifest.json").unlink(missing_ok=True)
             shutil.rmtree(self._data, ignore_errors=True)
             shutil.rmtree(self._done, ignore_errors=True)
             self._done.mkdir()
@@ -225,6 +242,8 @@ class Store:
         import zarr
 
         try:
+            # A store that was damaged after it was finished is unfinished while it is repaired.
+            (self.folder / "manifest.json").unlink(missing_ok=True)
             group = zarr.open_group(self._data, mode="r+", zarr_format=3)
             for name, where in regions_of(variables, region).items():
                 group[name][where] = arrays[name]  # type: ignore[index]

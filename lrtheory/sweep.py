@@ -52,7 +52,7 @@ class Programs:
         """Return the program of a chunk shape at one value of every axis that is compiled apart."""
         key = (tuple(at[d] for d in static_axes(self.experiment)), tuple(chunk.items()))
         if key not in self._made:
-            self._made[key] = Program(self.experiment, at, chunk, self.devices)
+            self._made[key] = Program(self.experiment, at, chunk)
         return self._made[key]
 
 
@@ -89,7 +89,7 @@ def plan(
 
     def need(shape: Mapping[str, int]) -> int:
         combinations = itertools.product(*(range(sizes[d]) for d in apart))
-        return max(programs.get(dict(zip(apart, at, strict=True)), shape).memory for at in combinations)
+        return max(programs.get(dict(zip(apart, at, strict=True)), shape).memory(devices[0]) for at in combinations)
 
     needed = need(shape)
     if needed > memory:
@@ -177,7 +177,6 @@ def run(
                         arrays[name][where] = values[name]
     manifest = {
         "name": experiment.name,
-        "scale": scale or "",
         "experiment": describe(experiment),
         "lrtheory_version": lrtheory.__version__,
         "jax_version": jax.__version__,

@@ -101,8 +101,8 @@ claims = [
     Claim(
         id="li2019-6a",
         statement="after annealing the P branch keeps its direction: cos(w_eff, w*) changes by less than 0.01",
-        reference=f"{REFERENCE}: g learns Q while r hardly moves",
-        status="recalled",
+        reference=f"{REFERENCE}: g learns Q while r hardly moves; the band is lrtheory's",
+        status="derived",
         quantity=lambda ds: abs(np.subtract(*_before_after(ds, "cos_w"))),
         allowed=(0.0, 0.01),
         choices=CHOICES,

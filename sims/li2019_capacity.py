@@ -13,6 +13,9 @@ from lrtheory.problems.li2019_infinite import InfiniteWidth
 from lrtheory.schedules import Constant
 from lrtheory.statistics import log_slope
 
+CHOICES = (
+    "setting of li2019_separation (exploratory), read at t = 4000; coefficient where r is smallest, lambda largest"
+)
 REFERENCE = "Li, Wei, Ma 2019, arXiv 1907.04595"
 
 experiment = Experiment(
@@ -70,6 +73,7 @@ claims = [
         status="recalled",
         quantity=_slope_r,
         allowed=(2.0, float("inf")),
+        choices=CHOICES,
     ),
     Claim(
         id="li2019-3b",
@@ -78,6 +82,7 @@ claims = [
         status="derived",
         quantity=_slope_r,
         allowed=(2.7, 3.3),
+        choices=CHOICES,
     ),
     Claim(
         id="li2019-3c",
@@ -86,6 +91,7 @@ claims = [
         status="derived",
         quantity=_slope_decay,
         allowed=(-1.2, -0.8),
+        choices=CHOICES,
     ),
     Claim(
         id="li2019-3d",
@@ -94,14 +100,16 @@ claims = [
         status="derived",
         quantity=_mu,
         allowed=(experiment.problem.q0, 1 - experiment.problem.p0),
+        choices=CHOICES,
     ),
     Claim(
         id="li2019-5",
-        statement="the plateau of the excess loss at the large rate rises with weight decay (4e-4 against 5e-5, t = 4000)",
+        statement="the excess loss left at the large rate at t = 4000 rises with weight decay (4e-4 against 5e-5)",
         reference="lrtheory: phase 1",
         status="derived",
         quantity=lambda ds: _excess(ds).isel(weight_decay=-1) - _excess(ds).isel(weight_decay=0),
         allowed=(0.0, np.inf),
         unit="nat",
+        choices=CHOICES,
     ),
 ]

@@ -11,6 +11,7 @@ from lrtheory.dynamics import NoisyGD
 from lrtheory.probes.li2019 import QBranch, Signal, TrainByKind
 from lrtheory.problems.li2019 import BlockNetwork
 from lrtheory.schedules import Stages
+from lrtheory.statistics import ratio_of_means
 
 ETA1 = 0.4
 RATES = (0.1, 0.4)
@@ -63,6 +64,15 @@ claims = [
         choices=CHOICES,
     ),
     Claim(
+        id="li2019-12a-control",
+        statement="positive control: at equal noise factor 0.2 a rate of 0.1 leaves more D2 than 0.4, by over 10 % of full D2",
+        reference=REFERENCE,
+        status="derived",
+        quantity=lambda ds: _apart(ds, (0.1, 0.04), (0.4, 0.04)),
+        allowed=(0.1, float("inf")),
+        choices=CHOICES,
+    ),
+    Claim(
         id="li2019-12c",
         statement="noise only: a small rate with its noise raised to theta = 1 has the D2 of the large rate, within 10 % of full D2",
         reference=REFERENCE,
@@ -85,7 +95,7 @@ claims = [
         statement="and the noise does block Q: at theta = 1 and the large rate, D2 is below half of full D2",
         reference=REFERENCE,
         status="derived",
-        quantity=lambda ds: _d2(ds, 0.4, 1.0) / _d2(ds, 0.4, 0.0).mean("seed"),
+        quantity=lambda ds: ratio_of_means(_d2(ds, 0.4, 1.0), _d2(ds, 0.4, 0.0)),
         allowed=(-0.5, 0.5),
         choices=CHOICES,
     ),

@@ -5,6 +5,8 @@ Rates below the large one are simulated by macro-steps of its length. Same train
 
 from __future__ import annotations
 
+import numpy as np
+
 from lrtheory import Axis, Experiment
 from lrtheory.dynamics import NoisyGD
 from lrtheory.probes.li2019 import QBranch, Signal, TestP, TrainByKind
@@ -15,6 +17,13 @@ from lrtheory.schedules import Constant
 ETA1 = 0.5
 THETAS = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 
+PAPER_THETAS = tuple(float(f"{v:.4g}") for v in np.geomspace(1e-4, 1.0, 31))
+
+
+def _axis(thetas):
+    return Axis("schedule.rate", tuple(ETA1 * theta for theta in thetas), labels=thetas)
+
+
 experiment = Experiment(
     name="li2019_temperature_finite",
     problem=BlockNetwork(d=50, kappa=0.35, gamma0=0.3 / 50**0.5, r=0.05, s=10.0, m_w=512, m_v=10_240),
@@ -23,12 +32,12 @@ experiment = Experiment(
     probes=(TrainByKind(), TestP(n_test=4000), QBranch(), Signal()),
     n_steps=2000,
     n_records=10,
-    axes={"theta": Axis("schedule.rate", tuple(ETA1 * theta for theta in THETAS), labels=THETAS)},
+    axes={"theta": _axis(THETAS)},
     seeds=8,
     precision="f32",
     scales={
         "smoke": {"seeds": 4, "n_steps": 400, "problem.m_w": 64, "problem.m_v": 1024},
         "laptop": {},
-        "paper": {"seeds": 32, "problem.m_w": 1024, "problem.m_v": 20_480},
+        "paper": {"seeds": 32, "problem.m_w": 1024, "problem.m_v": 20_480, "axes.theta": _axis(PAPER_THETAS)},
     },
 )

@@ -59,13 +59,13 @@ def _variance_ratio(ds, theta):
     return end.sigma2 / theory.noise_variance_ratio(end.time.values, LAMBDA, theta)
 
 
-CHOICES = "20 units on Q for each unit on P, tau0 = 10 and 100: chosen so that the widest network is near the limit"
+CHOICES = "W at the large rate and V at the small one, where each learns; 20 units on Q for each unit on P, tau0 = 10 and 100: chosen so that the widest network is near the limit"
 
 claims = [
     Claim(
         id="li2019-10a",
-        statement="the share of W activations changed by the signal falls as a power of width: slope in [-0.7, -0.3]",
-        reference="Li, Wei, Ma 2019: patterns are set by the noise (recalled); exponent derived",
+        statement="the share of W activations changed by the signal, at theta = 1, falls as a power of width: slope in [-0.7, -0.3]",
+        reference="Li, Wei, Ma 2019: patterns are set by the noise (recalled); exponent expected from |signal of a unit| ~ m^(-1/2)",
         status="derived",
         quantity=lambda ds: _slope(ds, "changed_w", 1.0),
         allowed=(-0.7, -0.3),
@@ -73,8 +73,8 @@ claims = [
     ),
     Claim(
         id="li2019-10b",
-        statement="the same for V at the small rate",
-        reference="Li, Wei, Ma 2019: patterns are set by the noise (recalled); exponent derived",
+        statement="the share of V activations changed by the signal, at theta = 1e-4, falls as a power of width: slope in [-0.7, -0.3]",
+        reference="Li, Wei, Ma 2019: patterns are set by the noise (recalled); exponent expected from |signal of a unit| ~ m^(-1/2)",
         status="derived",
         quantity=lambda ds: _slope(ds, "changed_v", 1e-4),
         allowed=(-0.7, -0.3),
@@ -91,15 +91,15 @@ claims = [
     ),
     Claim(
         id="li2019-11a",
-        statement="at the large rate the noise keeps its variance: Var/tau0^2 over 1, within 2 %",
-        reference="Li, Wei, Ma 2019: stationarity of the noise",
-        status="recalled",
+        statement="at the large rate the noise keeps its variance: Var/tau0^2 over 1, within 2 % (by construction: a check of the code)",
+        reference="Li, Wei, Ma 2019: stationarity of the noise (recalled)",
+        status="derived",
         quantity=lambda ds: _variance_ratio(ds, 1.0),
         allowed=(0.98, 1.02),
     ),
     Claim(
         id="li2019-11b",
-        statement="at theta = 1e-4, Var/tau0^2 follows theta + (1 - theta) e^(-2 lambda t), within 2 %",
+        statement="at theta = 1e-4, Var/tau0^2 follows theta + (1 - theta) e^(-2 lambda t), within 2 % (a check of the code)",
         reference="lrtheory: noise variance",
         status="derived",
         quantity=lambda ds: _variance_ratio(ds, 1e-4),

@@ -15,6 +15,7 @@ from lrtheory.experiment import Axis, Experiment
 from lrtheory.probes.quadratic import Directions, mean_square
 from lrtheory.problems.quadratic import Quadratic
 from lrtheory.schedules import Piecewise
+from lrtheory.statistics import ratio_of_means
 from lrtheory.theory import quadratic as law
 
 #: The start is forgotten after this many steps on either plateau: 0.98^(2 * 500) = 2e-9 at the slowest rate
@@ -95,11 +96,10 @@ def _gain(ds):
     cell = ds.sel(rate=[rate], noise=ds.noise > 0)
     before = mean_square(cell, FORGOTTEN, ANNEALED).isel(direction=0).mean(["rate", "noise"])
     after = mean_square(cell, ANNEALED + FORGOTTEN, STEPS).isel(direction=0).mean(["rate", "noise"])
-    # The seeds' mean of the annealed plateau: a ratio of two noisy numbers of one seed would be biased.
-    return (before / after.mean()).values / law.annealing_gain(rate, ANNEALED_RATE, LAM[0])
+    return ratio_of_means(before, after) / law.annealing_gain(rate, ANNEALED_RATE, LAM[0])
 
 
-SOURCE = "You, Long, Wang, Jordan 2019, setting of the noise floor"
+SOURCE = "lrtheory: second moments of linear SGD (textbook)"
 
 claims = [
     Claim(

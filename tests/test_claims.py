@@ -129,8 +129,3 @@ def test_the_table_names_claim_verdict_numbers_and_what_is_missing():
     lines = text.splitlines()
     assert "toy-1" in lines[2] and "holds" in lines[2] and "0.5 nat" in lines[2] and "x lies in the range" in lines[2]
     assert "toy-2" in lines[3] and "undecided" in lines[3] and "2 (1 without a value)" in lines[3]
-
-
-def test_the_source_of_a_claim_is_where_its_quantity_is_written():
-    file, line = claim().source
-    assert file.endswith("test_claims.py") and line > 1

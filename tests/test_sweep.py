@@ -324,7 +324,7 @@ def planned(experiment, memory=None, chunks=None):
         programs = Programs(experiment, jax.devices()[:1])
         box, expected = plan(experiment, programs, memory, chunks)
         first = [{d: r.start for d, r in region.items()} for region in box.regions()]
-        needed = max(programs.get(at, box.chunk).memory for at in first)
+        needed = max(programs.get(at, box.chunk).memory(jax.devices()[0]) for at in first)
     return box, expected, needed
 
 

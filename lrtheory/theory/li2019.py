@@ -1,6 +1,6 @@
 """Closed forms for the two-pattern model of Li, Wei and Ma (2019): numpy only, it never sees a simulation.
 
-Notation: ``s = |z|``, ``r`` the angle between ``z`` and ``z + zeta`` (so ``|zeta| = r s``), ``lam`` the
+Notation: ``s = |z|``, ``r = |zeta|/|z|`` (small, so the angle between ``z`` and ``z + zeta``), ``lam`` the
 weight decay, ``theta = eta / eta1`` the temperature, ``t`` the training time (summed learning rate), ``a =
 gamma0 sqrt(d) + sqrt(2/pi)``. ``D2 = g(z + zeta) + g(z - zeta) - 2 g(z)`` is the curvature that pattern Q
 needs and a linear function lacks.
@@ -278,7 +278,7 @@ def _error_at_strength(strength, gamma0, d, n_nodes):
     return np.sum(half_normal * ndtr(-np.asarray(strength)[..., None] * margin), axis=-1)
 
 
-# --- recalled results: scales without constants -------------------------------------------------------------
+# --- the regime -------------------------------------------------------------------------------------------------
 
 
 class LiteralExponents(NamedTuple):
@@ -298,41 +298,6 @@ def literal_exponents(d, kappa):
     d, kappa = np.asarray(d, float), np.asarray(kappa, float)
     values = (d / kappa**2, kappa**2 / 2, d**-0.75, d**-1.25)
     return LiteralExponents(*(_inside(v, kappa > 0, kappa <= 1, d >= 1) for v in values))
-
-
-def anneal_level(eps1, q):
-    """Training loss ``eps1 + q log 2`` where L-S anneals: Q-only samples at chance.  Status: recalled H."""
-    return np.asarray(eps1, float) + np.asarray(q, float) * np.log(2)
-
-
-def stop_excess(eps1, q):
-    """Final training loss ``eps2 = sqrt(eps1 / q)`` of L-S.  Regime: ``q > 0``.  Status: recalled M."""
-    q = np.asarray(q, float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _inside(np.sqrt(np.asarray(eps1, float) / q), q > 0)
-
-
-def p_error_scale(schedule, p, kappa, eps1):
-    """Scale of the test error: ``p kappa log(1/eps1)`` (upper) for ``"L-S"``, ``p`` (lower) for ``"S"``.
-
-    Constants are not known: compare slopes, never values.  Regime: ``0 < eps1 < 1``.  Status: recalled M.
-    """
-    p, kappa, eps1 = (np.asarray(v, float) for v in (p, kappa, eps1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scales = {"L-S": p * kappa * np.log(1 / eps1), "S": p + 0 * eps1 * kappa}
-    return _inside(scales[schedule], eps1 > 0, eps1 < 1, p >= 0, p <= 1)
-
-
-def steps_scale(schedule, d, eta1, eta2, r, eps):
-    """Scale of the step count: ``d/(eta1 eps) + 1/(eta2 r eps^3)`` for L-S, ``d/(eta2 eps)`` for S.
-
-    Up to logarithms and constants; ``eps`` is ``eps1`` or ``eps2'``.  Regime: ``alpha ~ U[0, 1]`` (at ``alpha
-    = 1`` the dependence on ``eps`` is logarithmic).  Status: recalled M.
-    """
-    d, eta1, eta2, r, eps = (np.asarray(v, float) for v in (d, eta1, eta2, r, eps))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scales = {"L-S": d / (eta1 * eps) + 1 / (eta2 * r * eps**3), "S": d / (eta2 * eps)}
-    return _inside(scales[schedule], eps > 0, eta1 > 0, eta2 > 0, r > 0)
 
 
 # --- where the effect can be seen at reachable d ------------------------------------------------------------

@@ -190,15 +190,6 @@ def test_design_rules_accept_the_headline_and_refuse_the_literal_exponents():
     assert not refused["q_first"] and not refused["p_fits"]
 
 
-def test_recalled_scales():
-    assert theory.p_error_scale("L-S", 0.06, 0.35, 0.12) < theory.p_error_scale("S", 0.06, 0.35, 0.12)
-    assert theory.steps_scale("L-S", 100, 1, 1e-3, 0.02, 0.1) == pytest.approx(1000 + 5e7)
-    assert theory.anneal_level(0.12, 0.25) == pytest.approx(0.12 + 0.25 * np.log(2))
-    assert theory.stop_excess(0.01, 0.25) == pytest.approx(0.2)
-    with pytest.raises(KeyError):
-        theory.p_error_scale("M", 0.1, 0.1, 0.1)
-
-
 def test_width_and_step_numbers_separate_the_working_finite_setting_from_the_failing_one():
     works, fails = (theory.width_number(20_000, tau, 0.05, 10.0) for tau in (100.0, 10.0))
     assert works == pytest.approx(15.9, rel=0.01)
