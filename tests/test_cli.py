@@ -76,8 +76,23 @@ def test_a_users_own_sim_anywhere_on_disk_runs_is_shown_and_is_checked(sim, call
     code, out, err = call("check", sim, "--scale", "smoke")
     assert code == 0 and re.search(r"mine-1 +holds", out) and re.search(r"mine-2 +refuted", out)
     assert "1 holds, 1 refuted, 0 undecided (99 % intervals over seeds)" in out
-    # The results have 4 seeds, the sim asks for 20.
-    assert "another configuration" in err and "seeds" in err
+    assert err == ""  # the results have 4 seeds and the sim asks for 20: the claims are the same
+
+
+def test_results_of_another_configuration_are_not_judged_as_the_sims(sim, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("run", sim, "--scale", "smoke", "--seeds", "4", "--set", "axes.rate=0.2,0.3")[0] == 0
+    code, out, err = call("check", sim, "--scale", "smoke")
+    assert code == 2 and out == "" and "axes.rate" in err and err.count("\n") == 1
+
+
+def test_sims_without_results_are_named_and_the_others_checked(sim, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other.py"
+    other.write_text(sim.read_text().replace('name="mine"', 'name="other"'))
+    assert call("run", sim, "--scale", "smoke", "--seeds", "4")[0] == 0
+    code, out, err = call("check", sim, other, "--scale", "smoke")
+    assert code == 1 and "mine-1" in out and err == "no results yet: other\n"
 
 
 def test_results_of_the_command_are_those_of_python(sim, call, tmp_path):
@@ -158,7 +173,7 @@ BAD = {
     "a part": (["run", MINE, "--set", "problem=3"], "problem is a Quadratic, not a number"),
     "the axes": (["run", MINE, "--set", "axes=3"], "axes"),
     "alpha": (["check", MINE, "--alpha", "1.5"], "--alpha = 1.5 is not allowed: it must be in (0, 1)"),
-    "no results": (["check", MINE], "has no results"),
+    "no results": (["check", MINE], "no results to check"),
     "nothing to show": (["status"], "holds no results"),
     "unknown option": (["run", MINE, "--sede", "3"], "--sede"),
     "seeds a word": (["run", MINE, "--seeds", "many"], "many"),

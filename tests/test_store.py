@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import shutil
@@ -372,12 +373,54 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_descriptions_are_json_and_tell_classes_functions_and_arrays():
     e = toy(problem=Toy(curvature=np.float64(2.0)), schedule=Constant(rate=0.5))
     d = json.loads(json.dumps(describe(e)))
+    # The toy is not the library's: its code belongs to the configuration.
+    assert len(d["problem"].pop("source")) == 16 and "source" not in d["schedule"]
     assert d["problem"] == {"class": "Toy", "d": 3, "curvature": 2.0, "spread": 1.0} and "scales" not in d
     assert (
         describe(np.array([1.0, 2.0])) == [1.0, 2.0]
-        and describe(describe) == "describe"
+        and describe(describe) == {"function": "describe"}
         and describe((1, None)) == [1, None]
     )
+
+
+def test_functions_are_told_apart_by_their_code_and_what_they_close_over():
+    def schedule(peak):
+        return lambda step: peak / (1 + step)
+
+    assert describe(schedule(1.0)) == describe(schedule(1.0)) != describe(schedule(2.0))
+    assert describe(functools.partial(schedule, 1.0)) != describe(functools.partial(schedule, 2.0))
+    once = lambda step: step  # noqa: E731
+    twice = lambda step: 2 * step  # noqa: E731
+    assert describe(once) != describe(twice)
+
+
+OWN_PROBLEM = """
+from lrtheory import Experiment
+from lrtheory.dynamics import GD
+from lrtheory.pytree import pytree
+from lrtheory.schedules import Constant
+
+@pytree
+class Mine:
+    def data(self, key): return ()
+    def init(self, key): return 1.0
+    def loss(self, w, data): return w**2
+
+experiment = Experiment(
+    name="mine", problem=Mine(), dynamics=GD(), schedule=Constant(rate=0.1), probes=(), n_steps=2, seeds=2
+)
+"""
+
+
+def test_a_changed_loss_in_a_users_sim_is_another_configuration(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN_PROBLEM)
+    run(path, results=tmp_path / "r")
+    run(path, results=tmp_path / "r")
+    path.write_text(OWN_PROBLEM.replace("w**2", "w**4"))
+    os.utime(path, ns=(1, 1))  # whatever the clock's resolution, Python must not take the old bytes
+    with pytest.raises(StoreError, match=r"problem\.source"):
+        run(path, results=tmp_path / "r")
 
 
 def test_differences_name_what_was_and_what_is():

@@ -404,7 +404,7 @@ def test_no_probe_is_needed():
 
 def test_run_from_python_applies_a_scale_and_checks():
     ds = run(toy(scales={"smoke": {"seeds": 1, "axes.rate": (0.2,)}}), scale="smoke")
-    assert ds.sizes["seed"] == 1 and ds.rate.values.tolist() == [0.2] and ds.attrs["scale"] == "smoke"
+    assert ds.sizes["seed"] == 1 and ds.rate.values.tolist() == [0.2]
     with pytest.raises(ConfigError, match="unknown scale"):
         run(toy(), scale="smoky")
     with pytest.raises(ConfigError, match="seeds = 0"):

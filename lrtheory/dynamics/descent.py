@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lrtheory.dynamics.gradient import add, move, needs, observed_and_gradient
+from lrtheory.dynamics.gradient import add, move, observed_and_gradient
+from lrtheory.dynamics.law import Law
 from lrtheory.pytree import pytree
 
 
 @pytree
-class GD:
+class GD(Law):
     r"""Full-batch gradient descent.
 
     .. math:: w \leftarrow w - \eta \nabla L(w)
@@ -35,28 +36,15 @@ class GD:
     """
 
     is_stochastic: ClassVar[bool] = False
-    requires: ClassVar[tuple[str, ...]] = ()
-
-    def init(self, problem: Any, data: Any, params: Any) -> Any:
-        """Return the state, which is the parameters."""
-        return params
 
     def step(self, problem: Any, data: Any, state: Any, lr: Any, key: Any) -> tuple[Any, dict]:
         """Advance one step of length ``lr``; ``observed`` belongs to the state before it."""
         observed, gradient = observed_and_gradient(problem, data, state)
         return move(state, lr, gradient), observed
 
-    def params(self, state: Any) -> Any:
-        """Return the parameters."""
-        return state
-
-    def dt(self, lr: Any) -> Any:
-        """Return the time advanced by a step: ``lr``."""
-        return lr
-
 
 @pytree
-class SGD:
+class SGD(Law):
     r"""Stochastic gradient descent with the additive noise of the problem, drawn afresh each step.
 
     .. math:: w \leftarrow w - \eta\,(\nabla L(w) + \xi), \qquad \xi = \texttt{problem.gradient\_noise(key, w,
@@ -66,20 +54,7 @@ class SGD:
     is_stochastic: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("gradient_noise",)
 
-    def init(self, problem: Any, data: Any, params: Any) -> Any:
-        """Return the state, which is the parameters."""
-        needs(problem, self)
-        return params
-
     def step(self, problem: Any, data: Any, state: Any, lr: Any, key: Any) -> tuple[Any, dict]:
         """Advance one step of length ``lr``; ``observed`` belongs to the state before it."""
         observed, gradient = observed_and_gradient(problem, data, state)
         return move(state, lr, add(gradient, problem.gradient_noise(key, state, data))), observed
-
-    def params(self, state: Any) -> Any:
-        """Return the parameters."""
-        return state
-
-    def dt(self, lr: Any) -> Any:
-        """Return the time advanced by a step: ``lr``."""
-        return lr

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lrtheory.dynamics.gradient import add, move, needs, observed_and_gradient
+from lrtheory.dynamics.gradient import add, move, observed_and_gradient
+from lrtheory.dynamics.law import Law
 from lrtheory.errors import require
 from lrtheory.lazy import jax
 from lrtheory.pytree import pytree, static
@@ -24,7 +25,7 @@ def _check_substeps(substeps: int) -> None:
 
 
 @pytree
-class GradientFlow:
+class GradientFlow(Law):
     r"""Gradient flow, integrated by the classical Runge-Kutta method of order 4.
 
     .. math:: \dot w = -\nabla L(w), \qquad w(t + \eta) \text{ from } w(t) \text{ in } n \text{ substeps of }
@@ -38,17 +39,12 @@ class GradientFlow:
     """
 
     is_stochastic: ClassVar[bool] = False
-    requires: ClassVar[tuple[str, ...]] = ()
 
     substeps: int = static(1)
 
     def check(self) -> None:
         """Raise ``ConfigError`` for a number of substeps below 1."""
         _check_substeps(self.substeps)
-
-    def init(self, problem: Any, data: Any, params: Any) -> Any:
-        """Return the state, which is the parameters."""
-        return params
 
     def step(self, problem: Any, data: Any, state: Any, lr: Any, key: Any) -> tuple[Any, dict]:
         """Advance the flow by the time ``lr``; ``observed`` belongs to the state before it."""
@@ -67,17 +63,9 @@ class GradientFlow:
         first = finish(state, k1)
         return jax.lax.fori_loop(1, self.substeps, lambda _, w: finish(w, gradient(w, data)), first), observed
 
-    def params(self, state: Any) -> Any:
-        """Return the parameters."""
-        return state
-
-    def dt(self, lr: Any) -> Any:
-        """Return the time advanced by a step: ``lr``."""
-        return lr
-
 
 @pytree
-class SDE:
+class SDE(Law):
     r"""The SDE limit of SGD, integrated by Euler-Maruyama.
 
     .. math:: dw = -\nabla L(w)\,dt + \sqrt{\eta}\, C^{1/2} dB, \qquad
@@ -102,11 +90,6 @@ class SDE:
         """Raise ``ConfigError`` for a number of substeps below 1."""
         _check_substeps(self.substeps)
 
-    def init(self, problem: Any, data: Any, params: Any) -> Any:
-        """Return the state, which is the parameters."""
-        needs(problem, self)
-        return params
-
     def step(self, problem: Any, data: Any, state: Any, lr: Any, key: Any) -> tuple[Any, dict]:
         """Advance the diffusion by the time ``lr``; ``observed`` belongs to the state before it."""
         gradient = jax.grad(problem.loss)
@@ -121,11 +104,3 @@ class SDE:
         observed, slope = observed_and_gradient(problem, data, state)
         first = substep(0, state, slope)
         return jax.lax.fori_loop(1, self.substeps, lambda i, w: substep(i, w, gradient(w, data)), first), observed
-
-    def params(self, state: Any) -> Any:
-        """Return the parameters."""
-        return state
-
-    def dt(self, lr: Any) -> Any:
-        """Return the time advanced by a step: ``lr``."""
-        return lr

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtheory.errors import ConfigError
 from lrtheory.lazy import jax
-
-
-def needs(problem: Any, dynamics: Any) -> None:
-    """Raise ``ConfigError`` if ``problem`` lacks a method that ``dynamics.requires`` names."""
-    for name in dynamics.requires:
-        if not callable(getattr(problem, name, None)):
-            law, kind = type(dynamics).__name__, type(problem).__name__
-            raise ConfigError(f"dynamics = {law} needs a problem with the method {name!r}, which {kind} lacks")
 
 
 def observed_and_gradient(problem: Any, data: Any, params: Any) -> tuple[dict[str, Any], Any]:

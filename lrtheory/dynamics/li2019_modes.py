@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from lrtheory.dynamics.law import Law
 from lrtheory.errors import finite, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.problems.li2019_infinite import InfiniteData, Modes, p_nodes, q_nodes
@@ -53,7 +54,7 @@ def _solve3(matrix: Any, right: Any) -> Any:
 
 
 @pytree
-class ModeFlow:
+class ModeFlow(Law):
     """Noisy gradient descent of the infinite-width network; **the schedule's learning rate is theta = eta/eta1**.
 
     theta = 1 is the large rate, at which the noise is stationary; theta -> 0 is a vanishing rate. One step advances the
@@ -89,15 +90,6 @@ class ModeFlow:
             value=self.q_substeps,
             allowed="an integer >= 1",
         )
-
-    def init(self, problem: Any, data: InfiniteData, params: Modes) -> Modes:
-        """Return ``params``: the modes are the state."""
-        del problem, data
-        return params
-
-    def params(self, state: Modes) -> Modes:
-        """Return the modes."""
-        return state
 
     def dt(self, lr: Any) -> Any:
         """Return the time advanced by a step, h."""

@@ -39,7 +39,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from lrtheory.dynamics.gradient import add, needs, observed_and_gradient
+from lrtheory.dynamics.gradient import add, observed_and_gradient
+from lrtheory.dynamics.law import Law
 from lrtheory.errors import finite, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree
@@ -57,7 +58,7 @@ class SplitParams(NamedTuple):
 
 
 @pytree
-class NoisyGD:
+class NoisyGD(Law):
     r"""Noisy gradient descent with weight decay, noise stationary at a reference rate.
 
     .. math:: U \leftarrow (1 - h\lambda) U - h \nabla L(U) - \sqrt{\gamma h}\,\tau_\xi\, g, \qquad
@@ -109,8 +110,8 @@ class NoisyGD:
 
     def init(self, problem: Any, data: Any, params: Any) -> SplitParams:
         """Start with no signal and ``params``, the random initial weights, as the noise."""
-        needs(problem, self)
-        return SplitParams(signal=problem.zeros(), noise=params)
+        noise = super().init(problem, data, params)
+        return SplitParams(signal=problem.zeros(), noise=noise)
 
     def step(self, problem: Any, data: Any, state: SplitParams, lr: Any, key: Any) -> tuple[SplitParams, dict]:
         """Advance one (macro-)step; ``observed`` belongs to the state before it."""
@@ -126,10 +127,6 @@ class NoisyGD:
             problem.noise_scale(),
         )
         return SplitParams(signal, noise), observed
-
-    def params(self, state: SplitParams) -> SplitParams:
-        """Return the split; ``.total()`` is what the loss sees."""
-        return state
 
     def dt(self, lr: Any) -> Any:
         """Return the time advanced by a step at rate ``lr``: max(lr, macro_step)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, NamedTuple
 
 from lrtheory.dynamics.gradient import add, move, observed_and_gradient
+from lrtheory.dynamics.law import Law
 from lrtheory.errors import require
 from lrtheory.lazy import optax
 from lrtheory.pytree import pytree, static
@@ -62,7 +63,7 @@ class OptaxState(NamedTuple):
 
 
 @pytree
-class Optax:
+class Optax(Law):
     r"""Descent along the direction of an optax rule.
 
     .. math:: w \leftarrow w - \eta\,\text{rule}(g_0, \dots, g_k), \qquad g = \nabla L(w) + \xi
@@ -78,7 +79,6 @@ class Optax:
     """
 
     is_stochastic: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ()
 
     rule: Any
 
@@ -108,7 +108,3 @@ class Optax:
     def params(self, state: OptaxState) -> Any:
         """Return the parameters."""
         return state.params
-
-    def dt(self, lr: Any) -> Any:
-        """Return the time advanced by a step: ``lr``."""
-        return lr

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from lrtheory.errors import require
 from lrtheory.lazy import jax, jnp
-from lrtheory.probes.li2019_infinite import QBranch, TrainByKind
+from lrtheory.probes.li2019_infinite import QBranch, TrainByKind, error_and_loss
 from lrtheory.problems.li2019 import TrainingSet, p_preactivation, q_preactivation, signed_sum
 from lrtheory.pytree import pytree, static
 
@@ -63,13 +63,7 @@ class TestP:
 
     def __call__(self, problem: Any, data: TrainingSet, params: SplitParams, aux: TestInputs) -> dict[str, Any]:
         """Measure."""
-        margin = aux.y * problem.p_output(params.total()["w"], aux.x1_t)
-        error = jnp.mean(0.5 * (1.0 - jnp.sign(margin)))
-        return {
-            "p_test_error": error,
-            "p_test_error_se": jnp.sqrt(error * (1.0 - error) / self.n_test),
-            "p_test_loss": jnp.mean(jax.nn.softplus(-margin)),
-        }
+        return error_and_loss(aux.y * problem.p_output(params.total()["w"], aux.x1_t))
 
 
 @pytree

@@ -71,6 +71,16 @@ class TestInputs(NamedTuple):
     pair: Any
 
 
+def error_and_loss(margin: Any) -> dict[str, Any]:
+    """Return error, its binomial standard error, and loss of test inputs with margins y f; 0 is half an error."""
+    error = jnp.mean(0.5 * (1.0 - jnp.sign(margin)))
+    return {
+        "p_test_error": error,
+        "p_test_error_se": jnp.sqrt(error * (1.0 - error) / margin.size),
+        "p_test_loss": jnp.mean(jax.nn.softplus(-margin)),
+    }
+
+
 @pytree
 class TestP:
     """Error and loss on P-only test inputs, by Monte Carlo; the test set follows the data seed.
@@ -106,13 +116,7 @@ class TestP:
     def __call__(self, problem: Any, data: InfiniteData, params: Modes, aux: TestInputs) -> dict[str, Any]:
         """Measure."""
         output = aux.x @ params.w / 8.0 + params.p[: problem.n_pair].reshape(-1) @ aux.pair
-        margin = aux.y * output
-        error = jnp.mean(0.5 * (1.0 - jnp.sign(margin)))
-        return {
-            "p_test_error": error,
-            "p_test_error_se": jnp.sqrt(error * (1.0 - error) / self.n_test),
-            "p_test_loss": jnp.mean(jax.nn.softplus(-margin)),
-        }
+        return error_and_loss(aux.y * output)
 
 
 @pytree

@@ -1,0 +1,36 @@
+"""What laws of motion share unless they say otherwise: the state is the parameters, and a step takes ``lr`` of time."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lrtheory.errors import ConfigError
+
+
+class Law:
+    """A law of motion whose state is the parameters themselves.
+
+    ``requires`` names the methods that the law asks of a problem, beyond ``loss``.
+    """
+
+    requires: ClassVar[tuple[str, ...]] = ()
+
+    def init(self, problem: Any, data: Any, params: Any) -> Any:
+        """Return the state, which is the parameters.
+
+        Raises:
+            ConfigError: when the problem lacks a method that the law requires.
+        """
+        for name in self.requires:
+            if not callable(getattr(problem, name, None)):
+                law, kind = type(self).__name__, type(problem).__name__
+                raise ConfigError(f"dynamics = {law} needs a problem with the method {name!r}, which {kind} lacks")
+        return params
+
+    def params(self, state: Any) -> Any:
+        """Return the parameters."""
+        return state
+
+    def dt(self, lr: Any) -> Any:
+        """Return the time advanced by a step: ``lr``."""
+        return lr
