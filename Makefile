@@ -113,7 +113,7 @@ bench: $(VENV)/.core  ## speed against a bare scan and this machine's GEMM rate
 
 # PyTorch fixes other versions of the CUDA libraries than JAX takes, hence a file of its own.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-    --fork-strategy fewest --no-header --no-emit-index-url --no-annotate
+    --fork-strategy fewest --no-header --no-annotate
 CORE_EXTRAS  := dev slurm cuda12 cuda13
 BENCH_EXTRAS := bench
 

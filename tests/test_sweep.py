@@ -409,3 +409,18 @@ def test_run_from_python_applies_a_scale_and_checks():
         run(toy(), scale="smoky")
     with pytest.raises(ConfigError, match="seeds = 0"):
         run(toy(seeds=0))
+
+
+@pytest.mark.parametrize(
+    ("platform", "stats", "budget"),
+    [("cpu", {"bytes_limit": 100}, None), ("gpu", {"bytes_limit": 100}, 80), ("gpu", None, None), ("tpu", {}, None)],
+)
+def test_the_default_budget_is_most_of_an_accelerators_memory(platform, stats, budget):
+    class Device:
+        def __init__(self):
+            self.platform = platform
+
+        def memory_stats(self):
+            return stats
+
+    assert sweep.default_memory(Device()) == budget
