@@ -18,7 +18,7 @@ import tyro
 
 from lrtheory.errors import ConfigError, StoreError
 from lrtheory.experiment import at_scale, parse_value, with_values
-from lrtheory.pytree import deferred
+from lrtheory.pytree import defer
 from lrtheory.sims import Sim, load_sim, sim_names
 
 Positional = tyro.conf.Positional
@@ -61,19 +61,19 @@ def run(
     budget = None if memory is None else _bytes(memory)
     if chunks is not None and chunks < 1:
         raise ConfigError(f"--chunks = {chunks} is not allowed: it must be >= 1")
-    with deferred():
-        loaded = load_sim(sim)
-        experiment = at_scale(loaded.experiment, scale)
-        for assignment in set:
-            path, equals, text = assignment.partition("=")
-            if not equals:
-                raise ConfigError(f"--set {assignment!r} is not allowed: it must be FIELD=VALUE")
-            experiment = with_values(experiment, {path: parse_value(experiment, path, text)})
-        if seeds is not None:
-            experiment = with_values(experiment, {"seeds": seeds})
-        if precision is not None:
-            experiment = with_values(experiment, {"precision": precision})
-        experiment.check()
+    defer()
+    loaded = load_sim(sim)
+    experiment = at_scale(loaded.experiment, scale)
+    for assignment in set:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment!r} is not allowed: it must be FIELD=VALUE")
+        experiment = with_values(experiment, {path: parse_value(experiment, path, text)})
+    if seeds is not None:
+        experiment = with_values(experiment, {"seeds": seeds})
+    if precision is not None:
+        experiment = with_values(experiment, {"precision": precision})
+    experiment.check()
     folder = _folder(results, scale, loaded)
 
     from lrtheory.store import Store
@@ -137,8 +137,8 @@ def check(
     """
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha = {alpha} is not allowed: it must be in (0, 1)")
-    with deferred():
-        loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
+    defer()
+    loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
     from lrtheory.claims import markdown, table
     from lrtheory.store import configuration, describe, differences, open_results
 

@@ -16,10 +16,8 @@ Example:
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -52,7 +50,7 @@ def _register(cls: type) -> None:
 def pytree(cls: type[T]) -> type[T]:
     """Make ``cls`` a frozen keyword-only dataclass and a JAX pytree.
 
-    Registration imports JAX, except inside :func:`deferred`, where it waits for the end of the declaration.
+    Registration imports JAX at once, unless :func:`defer` was called before.
     """
     cls = dataclasses.dataclass(frozen=True, kw_only=True, eq=False)(cls)
     if _pending is not None and "jax" not in sys.modules:
@@ -62,17 +60,15 @@ def pytree(cls: type[T]) -> type[T]:
     return cls
 
 
-@contextlib.contextmanager
-def deferred() -> Iterator[None]:
-    """Hold back registration with JAX while a sim file is read and checked (used by the command line only)."""
+def defer() -> None:
+    """Hold back registration with JAX until :func:`register_pending` (used by the command line only)."""
     global _pending
     if _pending is None:
         _pending = []
-    yield
 
 
 def register_pending() -> None:
-    """Register every class declared under :func:`deferred`; from here on registration is immediate."""
+    """Register every class declared since :func:`defer`; from here on registration is immediate."""
     global _pending
     pending, _pending = _pending or [], None
     for cls in pending:

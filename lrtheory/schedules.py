@@ -41,9 +41,13 @@ def _rate(field: str, value: Any) -> None:
 
 
 class Schedule:
-    """What every schedule shares: it starts in stage 0 and, unless it says otherwise, stays there."""
+    """What every schedule shares: it starts in stage 0 and, unless it says otherwise, stays there.
+
+    ``observe`` names the observed quantities that it waits for.
+    """
 
     n_stages: ClassVar[int] = 1
+    observe: ClassVar[tuple[str, ...]] = ()
 
     def init(self) -> Phase:
         """Return the phase before the first step."""
@@ -173,7 +177,7 @@ class Stages(Schedule):
     rates: tuple[float, ...]
     levels: tuple[float, ...]
     caps: tuple[float, ...]
-    observe: tuple[str, ...] = static(("loss",))
+    observe: tuple[str, ...] = static(("loss",))  # type: ignore[assignment]
 
     @property
     def n_stages(self) -> int:  # type: ignore[override]
@@ -270,12 +274,7 @@ def algorithms(
     return Axis("schedule", both, labels=("L-S", "S"))
 
 
-def trigger_names(schedule: Any) -> tuple[str, ...]:
-    """Return the names of the observed quantities that ``schedule`` waits for."""
-    return tuple(getattr(schedule, "observe", ()))
-
-
 __all__ = [
     "BY_CAP", "BY_LEVEL", "NOT_ENDED", "Constant", "Cosine", "FromFunction", "Phase", "Piecewise", "Schedule", "Stages",
-    "algorithms", "large_then_small", "small_only", "trigger_names",
+    "algorithms", "large_then_small", "small_only",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 
 from lrtheory.errors import ConfigError, unknown
 from lrtheory.lazy import jax, jnp
-from lrtheory.schedules import Phase, trigger_names
+from lrtheory.schedules import Phase
 
 #: A cell whose loss is not finite, or above this, has diverged.
 DIVERGED_LOSS = 1e15
@@ -106,7 +106,7 @@ def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: An
         lr = schedule(clock.step, clock.time, clock.phase)
         key = jax.random.fold_in(noise_key, clock.step)
         state, observed = dynamics.step(problem, data, clock.state, lr, key)
-        for name in trigger_names(schedule):
+        for name in schedule.observe:
             if name not in observed:
                 raise unknown("observed quantity", name, observed)
         running = (clock.stop_step < 0) & (clock.diverged_at < 0)

@@ -296,14 +296,14 @@ def test_help_and_configuration_errors_do_not_import_jax(arguments):
 def test_every_sim_that_is_shipped_is_declared_without_jax():
     code = """
 import sys
-from lrtheory.pytree import deferred
+from lrtheory.pytree import defer
 from lrtheory.experiment import at_scale
 from lrtheory.sims import load_sim, sim_names
-with deferred():
-    for name in sim_names():
-        sim = load_sim(name)
-        for scale in sim.experiment.scales:
-            at_scale(sim.experiment, scale).check()
+defer()
+for name in sim_names():
+    sim = load_sim(name)
+    for scale in sim.experiment.scales:
+        at_scale(sim.experiment, scale).check()
 assert "jax" not in sys.modules
 """
     process = program(code=code, cwd=ROOT)

@@ -302,23 +302,23 @@ def test_what_is_not_a_finite_number_is_not_finite(value):
 def test_declaring_changing_and_checking_an_experiment_does_not_import_jax():
     program = """
 import sys
-from lrtheory.pytree import deferred
-with deferred():
-    import lrtheory
-    from lrtheory import Axis, Claim, Experiment
-    from lrtheory.experiment import at_scale, parse_value, with_value
-    from lrtheory.dynamics import GD, SDE, SGD, GradientFlow, Momentum, NoisyGD, Optax
-    from lrtheory.probes.quadratic import Directions
-    from lrtheory.problems.quadratic import LabelNoise, Quadratic
-    from lrtheory.problems.li2019_infinite import InfiniteWidth
-    from lrtheory.schedules import Constant, Cosine, Piecewise, Stages
-    from tests.toys import toy
-    e = at_scale(toy(), "smoke")
-    e = with_value(e, "dynamics.noise", parse_value(e, "dynamics.noise", "0.5"))
-    e.check()
-    for part in (InfiniteWidth(), LabelNoise(), Optax(rule=Momentum()), NoisyGD()):
-        part.check()
-    import lrtheory.sims, lrtheory.store, lrtheory.cli
+from lrtheory.pytree import defer
+defer()
+import lrtheory
+from lrtheory import Axis, Claim, Experiment
+from lrtheory.experiment import at_scale, parse_value, with_value
+from lrtheory.dynamics import GD, SDE, SGD, GradientFlow, Momentum, NoisyGD, Optax
+from lrtheory.probes.quadratic import Directions
+from lrtheory.problems.quadratic import LabelNoise, Quadratic
+from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.schedules import Constant, Cosine, Piecewise, Stages
+from tests.toys import toy
+e = at_scale(toy(), "smoke")
+e = with_value(e, "dynamics.noise", parse_value(e, "dynamics.noise", "0.5"))
+e.check()
+for part in (InfiniteWidth(), LabelNoise(), Optax(rule=Momentum()), NoisyGD()):
+    part.check()
+import lrtheory.sims, lrtheory.store, lrtheory.cli
 heavy = {"jax", "jaxlib", "scipy", "xarray", "zarr", "matplotlib", "optax", "flax"} & set(sys.modules)
 assert not heavy, heavy
 from lrtheory.pytree import register_pending

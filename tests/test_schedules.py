@@ -22,7 +22,6 @@ from lrtheory.schedules import (
     Piecewise,
     Schedule,
     Stages,
-    trigger_names,
 )
 from lrtheory.simulate import cell_keys, simulate
 from tests.toys import Kick, Toy, Watch, cached_compiles, toy
@@ -107,7 +106,7 @@ def test_from_function_runs_an_optax_schedule(x64):
 def test_open_loop_schedules_never_leave_their_stage(schedule, x64):
     phase = schedule.init()
     after = schedule.advance(phase, 7, 7.0, {"loss": 0.0})
-    assert int(after.stage) == 0 and not bool(schedule.stopped(after)) and trigger_names(schedule) == ()
+    assert int(after.stage) == 0 and not bool(schedule.stopped(after)) and schedule.observe == ()
 
 
 @pytest.mark.parametrize("flag", [False, True])
@@ -189,7 +188,7 @@ def test_all_stages_skipped_is_stopped_from_the_start(x64):
 
 def test_each_stage_waits_for_its_own_observed_quantity(x64):
     schedule = Stages(rates=(1.0, 0.1), levels=(0.5, 0.5), caps=(9.0, 9.0), observe=("half_loss", "loss"))
-    assert trigger_names(schedule) == ("half_loss", "loss")
+    assert schedule.observe == ("half_loss", "loss")
     phase = schedule.advance(schedule.init(), 0, 0.0, {"loss": 0.8, "half_loss": 0.4})
     assert int(phase.stage) == 1
     assert int(schedule.advance(phase, 1, 0.0, {"loss": 0.8, "half_loss": 0.4}).stage) == 1

@@ -82,7 +82,6 @@ class SDE(Law):
 
     is_stochastic: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("gradient_noise",)
-    weak_order: ClassVar[int] = 1
 
     substeps: int = static(8)
 
