@@ -70,9 +70,12 @@ class Experiment:
         n_records: how often the probes are read, besides once before the first step.
         record_spacing: ``"linear"`` or ``"log"`` spacing of those steps.
         axes: dimension name -> :class:`Axis`; all combinations are run.
-        seeds: number of seeds, 0..seeds-1.
-        data_seeds: number of data seeds, as a dimension of its own; None ties the data to the seed.
-        first_seed: the first seed (seeds of one experiment are ``first_seed .. first_seed + seeds - 1``).
+        seeds: number of seeds; of each data seed, where there are data seeds.
+        data_seeds: number of data seeds, as a dimension of its own. Seeds of one data seed share the data and differ in
+            the initial point and the noise; two data seeds share nothing, and are the replicates of the experiment.
+            None ties the data to the seed: seeds share nothing, and are the replicates.
+        first_seed: the first replicate. Seeds are ``first_seed .. first_seed + seeds - 1``; with data seeds these are
+            ``first_seed .. first_seed + data_seeds - 1``, and the seeds of each are ``0 .. seeds - 1``.
         root_seed: changes every random number at once.
         precision: ``"f32"`` or ``"f64"``.
         scales: scale name -> dotted path -> value, applied by :func:`at_scale`.

@@ -16,8 +16,8 @@ from lrtheory.errors import ConfigError
 from lrtheory.experiment import Experiment, static_axes, with_value
 from lrtheory.grid import roles, sizes_of
 from lrtheory.lazy import jax, jnp
+from lrtheory.part import Variable
 from lrtheory.simulate import cell_keys, record_steps, simulate, start
-from lrtheory.store import Variable
 
 #: How many times a batch was traced since import; the tests hold it to one a sweep.
 trace_count = 0
@@ -82,8 +82,16 @@ def _steps(experiment: Experiment) -> np.ndarray:
     return record_steps(experiment.n_steps, experiment.n_records, experiment.record_spacing)
 
 
+def _first(experiment: Experiment) -> tuple[int, int]:
+    """Return the first seed and the first data seed: where there are data seeds, seeds are numbered within one."""
+    return (experiment.first_seed, 0) if experiment.data_seeds is None else (0, experiment.first_seed)
+
+
 def _batch(experiment: Experiment) -> Callable[..., Any]:
-    """Return the function of one chunk: stacked leaves and seeds in, arrays (group, member, ...) out."""
+    """Return the function of one chunk: stacked leaves and seeds in, arrays (group, member, ...) out.
+
+    The data seeds are None where the data are tied to the seed.
+    """
     steps = _steps(experiment)
 
     def run_chunk(problem: Any, dynamics: Any, schedule: Any, seed: Any, data_seed: Any) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def _shapes(experiment: Experiment) -> tuple[dict[str, Any], dict[str, Any]]:
                     stacked(experiment, [name], p, cells)
 
     def one_cell(seed: Any) -> Any:
-        keys = cell_keys(experiment.root_seed, seed, seed)
+        keys = cell_keys(experiment.root_seed, seed)
         parts = (_floats(experiment.problem), _floats(experiment.dynamics), _floats(experiment.schedule))
         return simulate(*parts, experiment.probes, keys, _steps(experiment))
 
@@ -154,11 +162,11 @@ def template(experiment: Experiment) -> dict[str, Variable]:
     mark = {"coordinate": True}
     steps = _steps(experiment)
     out["step"] = Variable(("record",), steps.shape, np.dtype("int64"), {"units": "step", **mark}, steps)
-    first = experiment.first_seed
     coordinates: dict[str, tuple[Any, str]] = {n: (a.coordinate, a.unit) for n, a in experiment.axes.items()}
-    coordinates["seed"] = (list(range(first, first + experiment.seeds)), "")
+    first_seed, first_data_seed = _first(experiment)
+    coordinates["seed"] = (list(range(first_seed, first_seed + experiment.seeds)), "")
     if experiment.data_seeds is not None:
-        coordinates["data_seed"] = (list(range(experiment.data_seeds)), "")
+        coordinates["data_seed"] = (list(range(first_data_seed, first_data_seed + experiment.data_seeds)), "")
     for name, (values, unit) in coordinates.items():
         array = np.asarray(values)
         out[name] = Variable((name,), array.shape, array.dtype, {"units": unit, **mark}, array)
@@ -171,7 +179,7 @@ def group_bytes(experiment: Experiment) -> int:
     parts = (_floats(e.problem), _floats(e.dynamics), _floats(e.schedule))
 
     def begin(seed: Any) -> Any:
-        keys = cell_keys(e.root_seed, seed, seed)
+        keys = cell_keys(e.root_seed, seed)
         data = parts[0].data(keys.data)
         return data, start(*parts, data, keys)
 
@@ -219,8 +227,11 @@ class Program:
             return [dict(zip(dims, at, strict=True)) for at in itertools.product(*ranges)]
 
         e, groups, members = self.experiment, cells(self.groups), cells(self.members)
-        seed = np.array([g["seed"] + e.first_seed for g in groups], np.int32)
-        data_seed = seed if e.data_seeds is None else np.array([g["data_seed"] for g in groups], np.int32)
+        first_seed, first_data_seed = _first(e)
+        seed = np.array([g["seed"] + first_seed for g in groups], np.int32)
+        data_seed = None
+        if e.data_seeds is not None:
+            data_seed = np.array([g["data_seed"] + first_data_seed for g in groups], np.int32)
         leaves = (
             stacked(e, self.groups, "problem", groups),
             stacked(e, self.members, "dynamics", members),

@@ -60,14 +60,18 @@ def stream_key(root_seed: int, stream: str, seed: Any) -> Any:
     return jax.random.fold_in(jax.random.fold_in(root, zlib.crc32(stream.encode()) % 2**31), seed)
 
 
-def cell_keys(root_seed: int, seed: Any, data_seed: Any) -> Keys:
-    """Return the keys of a cell; data and probes (test sets) follow the data seed, the rest the seed."""
-    return Keys(
-        data=stream_key(root_seed, "data", data_seed),
-        init=stream_key(root_seed, "init", seed),
-        noise=stream_key(root_seed, "noise", seed),
-        probe=stream_key(root_seed, "probe", data_seed),
-    )
+def cell_keys(root_seed: int, seed: Any, data_seed: Any = None) -> Keys:
+    """Return the keys of a cell.
+
+    Without a data seed all of them follow the seed. With one, seeds are nested in it: data and probes (test sets)
+    follow the data seed alone, so that its seeds share them; initial point and noise follow both, so that cells of two
+    data seeds have no random number in common, and data seeds are independent replicates.
+    """
+    outer = seed if data_seed is None else data_seed
+    keys = Keys(*(stream_key(root_seed, stream, outer) for stream in Keys._fields))
+    if data_seed is None:
+        return keys
+    return keys._replace(init=jax.random.fold_in(keys.init, seed), noise=jax.random.fold_in(keys.noise, seed))
 
 
 def record_steps(n_steps: int, n_records: int, spacing: str) -> np.ndarray:

@@ -1,314 +1,202 @@
-"""Results on disk: one Zarr store an experiment, written chunk by chunk, so that nothing computed is lost.
+"""The results of an experiment on disk, which can grow: a base part, and parts of further replicates beside it.
 
-A results folder holds
-
-* ``config.json``: every number of the experiment; a folder made by another configuration is refused;
-* ``data.zarr``: the ``xarray.Dataset``, made as an empty template first, then filled region by region;
-* ``done/<chunk>.json``: written after a chunk's region, with a checksum of its numbers; a chunk without one, or whose
-  numbers do not match it, is run again;
-* ``manifest.json``: written last, at once: its presence says that the results are complete.
+A results folder is a part (:mod:`lrtheory.part`), the base; ``added/<first>-<last>`` in it are further parts, each the
+same experiment at the replicates of those numbers. Nothing that is complete is ever written again: more replicates are
+another part. Replicates are what statistics takes as independent: data seeds where an experiment has them, else seeds.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import hashlib
-import inspect
-import json
-import os
-import shutil
-from collections.abc import Mapping
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
+from lrtheory.description import describe, differences
 from lrtheory.errors import StoreError
-from lrtheory.experiment import Experiment
-from lrtheory.grid import Box
+from lrtheory.experiment import Experiment, with_values
+from lrtheory.part import ADDED, Store, box_of, damaged, read, read_config, read_json
 
 if TYPE_CHECKING:
     import xarray as xr
 
+__all__ = [
+    "Store", "configuration", "describe", "differences", "is_complete", "open_results", "parts_of", "renew",
+    "replicates", "status", "unfinished",
+]  # fmt: skip
 
-def _own_code(thing: Any) -> dict[str, str]:
-    """Return a digest of the source of a user's class or function; nothing for those of the libraries.
 
-    A user's physics is part of the configuration: results of another ``loss`` are other results.
+class Added(NamedTuple):
+    """A part beside the base, by the name of its folder: its first replicate and how many there are."""
+
+    folder: Path
+    first: int
+    n: int
+
+
+def _added(folder: Path) -> list[Added]:
+    """Return the parts beside the base, finished or not, in the order of their replicates."""
+    out = []
+    for path in (folder / ADDED).glob("*-*"):
+        numbers = re.fullmatch(r"(-?\d+)-(-?\d+)", path.name)
+        if numbers is not None and path.is_dir():
+            out.append(Added(path, int(numbers[1]), int(numbers[2]) + 1 - int(numbers[1])))
+    return sorted(out, key=lambda part: (part.first, part.n))
+
+
+def _check_order(folder: Path, end: int, added: list[Added]) -> None:
+    """Refuse parts that overlap, or leave replicates out; ``end`` is the number after the last one of the base.
+
+    Raises:
+        StoreError: one line naming the part and the replicate that it should begin with.
     """
-    if (thing.__module__ or "").split(".")[0] in ("lrtheory", "jax", "optax", "numpy", "builtins"):
-        return {}
-    try:
-        return {"source": hashlib.sha256(inspect.getsource(thing).encode()).hexdigest()[:16]}
-    except (OSError, TypeError):  # typed into an interpreter that keeps no source
-        return {}
+    for part in added:
+        if part.first != end or part.n < 1:
+            raise StoreError(
+                f"{folder} has parts that do not follow one another: {ADDED}/{part.folder.name} must begin with "
+                f"replicate {end}; remove it"
+            )
+        end += part.n
 
 
-def _function(value: Any) -> dict[str, Any]:
-    if isinstance(value, functools.partial):
-        return {**_function(value.func), "arguments": describe([value.args, value.keywords])}
-    closure = [describe(cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
-    return {"function": value.__qualname__, **_own_code(value), **({"closure": closure} if closure else {})}
+def _field(data_seeds: int | None) -> str:
+    """Return the field of an experiment that counts its replicates."""
+    return "seeds" if data_seeds is None else "data_seeds"
 
 
-def describe(value: Any) -> Any:
-    """Return ``value`` as plain JSON data: dataclasses by class and fields, functions by code, arrays as lists."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "scales"}
-        return {"class": type(value).__name__, **_own_code(type(value)), **fields}
-    if isinstance(value, Mapping):
-        return {str(k): describe(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [describe(v) for v in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if inspect.isfunction(value) or isinstance(value, functools.partial):
-        return _function(value)
-    return getattr(value, "__qualname__", type(value).__name__)
+def _dimension(dataset: xr.Dataset) -> str:
+    return "data_seed" if "data_seed" in dataset.dims else "seed"
 
 
-def _flat(config: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(config, dict):
-        items = config.items()
-    elif isinstance(config, list):
-        items = ((str(i), v) for i, v in enumerate(config))
-    else:
-        return {path: config}
-    out: dict[str, Any] = {}
-    for key, value in items:
-        out.update(_flat(value, f"{path}.{key}" if path else str(key)))
+def parts_of(folder: str | Path, experiment: Experiment) -> list[Store]:
+    """Return the parts of the results of ``experiment``, base first: those on disk, then one of what they lack.
+
+    Nothing is written. Parts on disk are returned whole, also where ``experiment`` has fewer replicates.
+
+    Raises:
+        StoreError: when the folder belongs to another configuration or holds something else, or the parts overlap or
+            leave replicates out.
+    """
+    folder = Path(folder)
+    field = _field(experiment.data_seeds)
+    wanted, first = getattr(experiment, field), experiment.first_seed
+    added = _added(folder)
+    config = read_config(folder)
+    if config is not None:
+        held = config["experiment"].get(field)
+        n = held if isinstance(held, int) else wanted
+    else:  # a base that must be begun (anew) ends where the parts beside it begin
+        n = added[0].first - first if added else wanted
+        if n < 1:
+            raise StoreError(f"{folder} has parts from replicate {first + n} on, but begins with {first}: remove it")
+    base = Store(folder, with_values(experiment, {field: n}))
+    _check_order(folder, first + n, added)
+    parts = [base]
+    for part in added:
+        parts.append(Store(part.folder, with_values(experiment, {"first_seed": part.first, field: part.n})))
+        n += part.n
+    if n < wanted:
+        name = f"{first + n:06d}-{first + wanted - 1:06d}"
+        more = with_values(experiment, {"first_seed": first + n, field: wanted - n})
+        parts.append(Store(folder / ADDED / name, more))
+    return parts
+
+
+def unfinished(folder: str | Path, experiment: Experiment) -> list[Store]:
+    """Return the parts that must be run, in order, before the folder has every replicate of ``experiment``.
+
+    A damaged part is one of them whatever its replicates: results with it cannot be opened. A part that was begun and
+    not finished is one only where its replicates, or later ones, are asked for.
+
+    Raises:
+        StoreError: as :func:`parts_of`.
+    """
+    out, held = [], 0
+    field = _field(experiment.data_seeds)
+    for part in parts_of(folder, experiment):
+        needed = held < getattr(experiment, field)
+        if not part.complete and (needed or part.finished):
+            out.append(part)
+        held += getattr(part.experiment, field)
     return out
 
 
-def differences(old: Any, new: Any) -> list[str]:
-    """Return ``field: old -> new`` for every field in which two descriptions differ."""
-    a, b = _flat(old), _flat(new)
-    keys = [k for k in {**a, **b} if json.dumps(a.get(k)) != json.dumps(b.get(k))]
-    return [f"{k}: {a.get(k, 'absent')} -> {b.get(k, 'absent')}" for k in keys]
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` to ``path`` at once: a reader sees the old file or the new one, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return a digest of named arrays: their names, shapes, types and numbers (a NaN is a NaN, whatever its bits)."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        if array.dtype.kind == "f":
-            array = np.where(np.isnan(array), np.asarray(np.nan, array.dtype), array)
-        digest.update(f"{name}{array.shape}{array.dtype.str}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-@dataclasses.dataclass(frozen=True)
-class Variable:
-    """Name-free description of one array of the store; ``values`` only for coordinates, known from the start."""
-
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: Any
-    attrs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    values: np.ndarray | None = None
-
-
-def fill_value(dtype: Any) -> Any:
-    """Return what stands where nothing was computed: NaN for floats, -1 for integers."""
-    kind = np.dtype(dtype).kind
-    return {"f": np.nan, "c": complex(np.nan), "b": False, "U": ""}.get(kind, -1)
-
-
-def _stored(dtype: Any) -> Any:
-    # Fixed-length strings have no Zarr 3 specification yet; variable-length ones do.
-    return str if np.dtype(dtype).kind == "U" else dtype
-
-
-def regions_of(variables: Mapping[str, Variable], region: Mapping[str, slice]) -> dict[str, tuple[slice, ...]]:
-    """Return, for every variable, the part of it that belongs to a region of the grid of cells."""
-    return {name: tuple(region.get(d, slice(None)) for d in v.dims) for name, v in variables.items()}
-
-
-def _box(config: Mapping[str, Any]) -> Box:
-    grid = config["grid"]
-    return Box(tuple(grid["dims"]), tuple(grid["sizes"]), tuple(grid["chunks"]))
-
-
-def _config(folder: Path) -> dict[str, Any] | None:
-    """Return the configuration of a results folder; None where there is none of ours."""
-    found = _read_json(folder / "config.json")
-    return found if isinstance(found, dict) and {"experiment", "grid"} <= set(found) else None
-
-
-class Store:
-    """One results folder, open for writing."""
-
-    def __init__(self, folder: str | Path, experiment: Experiment) -> None:
-        """Look at ``folder``; nothing is written yet.
-
-        Raises:
-            StoreError: when it belongs to another configuration (the fields are named) or holds something else.
-        """
-        self.folder = Path(folder)
-        self.config = json.loads(json.dumps(describe(experiment)))
-        self._data = self.folder / "data.zarr"
-        self._done = self.folder / "done"
-        found = _config(self.folder)
-        if found is not None:
-            different = differences(found["experiment"], self.config)
-            if different:
-                listed = "; ".join(different[:6]) + (f"; and {len(different) - 6} more" if len(different) > 6 else "")
-                raise StoreError(
-                    f"{self.folder} holds results of another configuration ({listed}): "
-                    "choose another --results, or remove it"
-                )
-        elif self.folder.is_dir() and not set(os.listdir(self.folder)) <= {"config.json.partial", "done", "data.zarr"}:
-            raise StoreError(f"{self.folder} is not a results folder: there is something else in it")
-
-    @property
-    def complete(self) -> bool:
-        """Tell whether the manifest is there and every chunk has the numbers that its checksum says."""
-        return (self.folder / "manifest.json").exists() and _damaged(self.folder) is None
-
-    def box(self, template: Mapping[str, Variable]) -> Box | None:
-        """Return how the store was cut when it was begun; None where it must be begun (anew)."""
-        import zarr
-
-        config = _config(self.folder)
-        if config is None:
-            return None
-        try:
-            group = zarr.open_group(self._data, mode="r", zarr_format=3)
-            sound = all(tuple(group[name].shape) == v.shape for name, v in template.items())  # type: ignore[union-attr]
-        except Exception:  # whatever is wrong with the store's own metadata, the remedy is to begin it anew
-            return None
-        return _box(config) if sound else None
-
-    def begin(self, template: Mapping[str, Variable], box: Box) -> None:
-        """Write the empty store; its Zarr chunks are the chunks of the sweep, so regions never share one."""
-        import zarr
-
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # config.json says that the store is whole: it goes first and comes last.
-            (self.folder / "config.json").unlink(missing_ok=True)
-            (self.folder / "manifest.json").unlink(missing_ok=True)
-            shutil.rmtree(self._data, ignore_errors=True)
-            shutil.rmtree(self._done, ignore_errors=True)
-            self._done.mkdir()
-            group = zarr.create_group(self._data, zarr_format=3)
-            for name, variable in template.items():
-                sizes = zip(variable.dims, variable.shape, strict=True)
-                array = group.create_array(
-                    name,
-                    shape=variable.shape,
-                    dtype=_stored(variable.dtype),
-                    chunks=tuple(max(box.chunk.get(d, n), 1) for d, n in sizes),
-                    fill_value=fill_value(variable.dtype),
-                    dimension_names=variable.dims,
-                    attributes=dict(variable.attrs),
-                )
-                if variable.values is not None:
-                    array[...] = variable.values
-            write_json(self.folder / "config.json", {"experiment": self.config, "grid": box._asdict()})
-        except OSError as error:
-            raise StoreError(f"cannot write results in {self.folder}: {error.strerror or error}") from None
-
-    def write(
-        self,
-        index: int,
-        arrays: Mapping[str, np.ndarray],
-        variables: Mapping[str, Variable],
-        region: Mapping[str, slice],
-    ) -> None:
-        """Write chunk ``index`` into its region, then mark it done."""
-        import zarr
-
-        try:
-            # A store that was damaged after it was finished is unfinished while it is repaired.
-            (self.folder / "manifest.json").unlink(missing_ok=True)
-            group = zarr.open_group(self._data, mode="r+", zarr_format=3)
-            for name, where in regions_of(variables, region).items():
-                group[name][where] = arrays[name]  # type: ignore[index]
-            write_json(self._done / f"{index:06d}.json", {"chunk": index, "sha256": checksum(arrays)})
-        except OSError as error:
-            raise StoreError(
-                f"cannot write results in {self.folder}: {error.strerror or error}; the chunks written so far are kept"
-            ) from None
-
-    def is_done(self, index: int, variables: Mapping[str, Variable], region: Mapping[str, slice]) -> bool:
-        """Tell whether chunk ``index`` is on disk with the numbers its checksum says."""
-        return _is_done(self.folder, index, {name: v.dims for name, v in variables.items()}, region)
-
-    def finish(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest, with the share of diverged cells: the results are complete."""
-        import zarr
-
-        group = zarr.open_group(self._data, mode="r", zarr_format=3)
-        share = float((np.asarray(group["diverged_at"][...]) >= 0).mean())  # type: ignore[index]
-        try:
-            write_json(self.folder / "manifest.json", {**manifest, "diverged_share": share})
-        except OSError as error:
-            raise StoreError(f"cannot write results in {self.folder}: {error.strerror or error}") from None
-
-
-def _is_done(folder: Path, index: int, dims: Mapping[str, tuple[str, ...]], region: Mapping[str, slice]) -> bool:
-    import zarr
-
-    mark = _read_json(folder / "done" / f"{index:06d}.json")
-    if not isinstance(mark, dict):
-        return False
-    try:
-        group = zarr.open_group(folder / "data.zarr", mode="r", zarr_format=3)
-        where = {name: tuple(region.get(d, slice(None)) for d in ds) for name, ds in dims.items()}
-        arrays = {name: np.asarray(group[name][w]) for name, w in where.items()}  # type: ignore[index]
-    except Exception:  # whatever keeps a damaged store from being read, the remedy is the same: run the chunk again
-        return False
-    return mark.get("sha256") == checksum(arrays)
-
-
-def _damaged(folder: Path) -> int | None:
-    """Return the number of the first chunk that is not what its checksum says, or None."""
-    import zarr
-
-    config = _config(folder)
-    if config is None:
-        return 0
-    try:
-        group = zarr.open_group(folder / "data.zarr", mode="r", zarr_format=3)
-        computed = {n: a for n, a in group.arrays() if not a.attrs.get("coordinate")}
-        dims = {n: tuple(map(str, a.metadata.dimension_names)) for n, a in computed.items()}  # type: ignore[union-attr]
-    except Exception:  # as above: unreadable is damaged
-        return 0
-    for index, region in enumerate(_box(config).regions()):
-        if not _is_done(folder, index, dims, region):
-            return index
-    return None
-
-
-def open_results(folder: str | Path) -> xr.Dataset:
-    """Return the results in ``folder`` as an ``xarray.Dataset`` whose attributes are the manifest.
+def is_complete(folder: str | Path, experiment: Experiment) -> bool:
+    """Tell whether the folder has every replicate of ``experiment``, whole: there is nothing to run.
 
     Raises:
-        StoreError: when the folder has no results, they are incomplete (running the sim resumes them), or a chunk does
-            not have the numbers that its checksum says.
+        StoreError: as :func:`parts_of`.
+    """
+    return not unfinished(folder, experiment)
+
+
+def renew(folder: str | Path) -> None:
+    """Set the time of the base's manifest to now: what is made from the results is older than they are.
+
+    Raises:
+        StoreError: when it cannot be set.
+    """
+    try:
+        (Path(folder) / "manifest.json").touch()
+    except OSError as error:
+        raise StoreError(f"cannot write results in {folder}: {error.strerror or error}") from None
+
+
+def _finished_parts(folder: Path) -> list[tuple[Path, int]]:
+    """Return the folders of the base and of the parts that follow it without a gap, with their replicates.
+
+    Raises:
+        StoreError: when parts overlap, leave replicates out, or are of another configuration than the base.
+    """
+    config = read_config(folder)
+    if config is None or not (folder / "manifest.json").exists():
+        return []
+    base = config["experiment"]
+    field = _field(base["data_seeds"])
+    added = _added(folder)
+    _check_order(folder, base["first_seed"] + base[field], added)
+    out = [(folder, base[field])]
+    for part in added:
+        found = read_config(part.folder)
+        if found is not None:
+            expected = {**base, "first_seed": part.first, field: part.n}
+            different = differences(expected, found["experiment"])
+            if different:
+                raise StoreError(
+                    f"{part.folder} is of another configuration than {folder} ({'; '.join(different[:6])}): remove it"
+                )
+        if not (part.folder / "manifest.json").exists():
+            break
+        out.append((part.folder, part.n))
+    return out
+
+
+def replicates(folder: str | Path) -> int:
+    """Return how many complete replicates a folder holds: seeds, or data seeds where the experiment has them.
+
+    Those of the base and of the complete parts that follow it; 0 where there are no results, the base is unfinished,
+    or a part is damaged: another run repairs it.
+
+    Raises:
+        StoreError: when parts overlap, leave replicates out, or are of another configuration than the base.
+    """
+    parts = _finished_parts(Path(folder))
+    return 0 if any(damaged(part) is not None for part, _ in parts) else sum(n for _, n in parts)
+
+
+def open_results(folder: str | Path, first: int | None = None) -> xr.Dataset:
+    """Return the results in ``folder`` as an ``xarray.Dataset`` whose attributes are the manifest.
+
+    Where replicates were added, those of the complete parts follow those of the base; ``seeds`` (or ``data_seeds``),
+    ``cells``, ``seconds`` and ``diverged_share`` are of all of them, and the other fields are the base's. The attribute
+    ``seeds_added`` counts the replicates that are not of the base.
+
+    Args:
+        folder: what a run was given.
+        first: return only that many replicates, the first ones.
+
+    Raises:
+        StoreError: when the folder has no results, they are incomplete (running the sim resumes them), a chunk does
+            not have the numbers that its checksum says, or parts do not belong together.
 
     Example:
         >>> ds = open_results("results/laptop/quadratic_plateau")  # doctest: +SKIP
@@ -316,44 +204,74 @@ def open_results(folder: str | Path) -> xr.Dataset:
     import xarray as xr
 
     folder = Path(folder)
-    manifest = _read_json(folder / "manifest.json")
-    if manifest is None:
-        begun = _config(folder) is not None
+    if read_json(folder / "manifest.json") is None:
+        begun = read_config(folder) is not None
         raise StoreError(f"{folder} has {'unfinished' if begun else 'no'} results: run its sim first (it resumes)")
-    damaged = _damaged(folder)
-    if damaged is not None:
-        raise StoreError(f"{folder} is damaged (chunk {damaged}): run its sim again, which repairs it")
-    dataset = xr.open_zarr(folder / "data.zarr", consolidated=False, chunks=None, zarr_format=3, mask_and_scale=False)
-    coordinates = [str(name) for name in dataset.data_vars if dataset[name].attrs.get("coordinate")]
-    dataset = dataset.set_coords(coordinates).load().assign_attrs(manifest)
-    # Variable-length strings do not work as an index everywhere; fixed-length ones do.
-    text = {
-        str(n): (c.dims, np.asarray([str(v) for v in c.values]), c.attrs)
-        for n, c in dataset.coords.items()
-        if c.dtype.kind not in "iufb"
-    }
-    return dataset.assign_coords(text)
+    base = read(folder)
+    along = _dimension(base)
+    n_base = base.sizes[along]
+    datasets, held = [base], n_base
+    for part, n in _finished_parts(folder)[1:]:
+        if first is None or held < first:
+            datasets.append(read(part))
+            held += n
+    dataset = base
+    if len(datasets) > 1:
+        dataset = xr.concat(
+            datasets, along, data_vars="minimal", coords="minimal", compat="override", join="exact",
+            combine_attrs="override",
+        )  # fmt: skip
+    if first is not None:
+        dataset = dataset.isel({along: slice(0, first)})
+    counts = {"seeds": dataset.sizes["seed"]}
+    if along == "data_seed":
+        counts["data_seeds"] = dataset.sizes["data_seed"]
+    return dataset.assign_attrs(
+        **counts,
+        cells=dataset.diverged_at.size,
+        seconds=round(sum(d.attrs["seconds"] for d in datasets), 2),
+        diverged_share=float((dataset.diverged_at >= 0).mean()),
+        seeds_added=max(0, dataset.sizes[along] - n_base),
+    )
 
 
 def status(folder: str | Path) -> dict[str, Any]:
-    """Return name, done and total chunks, and the manifest (None: unfinished) of a results folder.
+    """Return how far the results in ``folder`` are, over all their parts; numbers are not checked.
+
+    Returns:
+        ``name``; ``done`` and ``total`` chunks; ``field``, what counts the replicates (``seeds`` or ``data_seeds``);
+        ``replicates``, how many are complete, and ``begun``, how many there are with unfinished ones; and ``manifest``,
+        the base's with the ``seconds`` of all parts (None: something is unfinished).
 
     Raises:
-        StoreError: when there are no results.
+        StoreError: when there are no results, or parts do not belong together.
     """
     folder = Path(folder)
-    config = _config(folder)
+    config = read_config(folder)
     if config is None:
         raise StoreError(f"{folder} has no results")
+    finished = _finished_parts(folder)
+    added = _added(folder)
+    folders = [folder, *(part.folder for part in added)]
+    configs = [found for found in map(read_config, folders) if found is not None]
+    manifests = [read_json(part / "manifest.json") for part in folders]
+    manifest = None
+    if all(manifests):
+        manifest = {**manifests[0], "seconds": round(sum(m["seconds"] for m in manifests), 2)}
+    experiment = config["experiment"]
+    field = _field(experiment["data_seeds"])
     return {
-        "name": config["experiment"]["name"],
-        "done": len(list((folder / "done").glob("*.json"))),
-        "total": len(_box(config).regions()),
-        "manifest": _read_json(folder / "manifest.json"),
+        "name": experiment["name"],
+        "done": sum(len(list((part / "done").glob("*.json"))) for part in folders),
+        "total": sum(len(box_of(found).regions()) for found in configs),
+        "replicates": sum(n for _, n in finished),
+        "field": field,
+        "begun": experiment[field] + sum(part.n for part in added),
+        "manifest": manifest,
     }
 
 
 def configuration(folder: str | Path) -> Any:
-    """Return the description of the experiment that made the results in ``folder``."""
-    config = _config(Path(folder))
+    """Return the description of the experiment that made the base of the results in ``folder``."""
+    config = read_config(Path(folder))
     return None if config is None else config["experiment"]

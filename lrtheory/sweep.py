@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import lrtheory
+from lrtheory.description import describe
 from lrtheory.errors import ConfigError
 from lrtheory.experiment import Experiment, at_scale, static_axes
 from lrtheory.grid import Box, cells_in, roles, shrink, sizes_of
 from lrtheory.lazy import jax
+from lrtheory.part import Store, Variable, fill_value, regions_of
 from lrtheory.program import Program, all_apart, group_bytes, precision, template
 from lrtheory.pytree import register_pending
-from lrtheory.store import Store, Variable, describe, fill_value, open_results, regions_of
+from lrtheory.store import open_results, renew, unfinished
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,14 +132,16 @@ def run(
         experiment: an :class:`~lrtheory.Experiment`, or the name or path of a sim file.
         scale: the scale to apply first (``"smoke"``, ``"laptop"``, ``"paper"``); None runs the experiment as it stands.
         results: a folder to keep the results in; a run that was cut off is resumed there, with the chunks it was begun
-            with. None keeps the results in memory only.
+            with. Where it holds fewer seeds (data seeds, if the experiment has them), the missing ones are run and kept
+            beside what is there; where it holds more, nothing is run. None keeps the results in memory only.
         memory: bytes that one chunk may need on a device; by default four fifths of an accelerator's.
         chunks: number of chunks to cut the grid into, roughly; by default it follows from devices and memory.
         devices: JAX devices; all of the default backend by default.
         progress: show a bar on chunks; by default only in a terminal.
 
     Returns:
-        An ``xarray.Dataset`` with dimensions (axes..., seed, record), what :func:`lrtheory.open_results` reads.
+        An ``xarray.Dataset`` with dimensions (axes..., seed, record), what :func:`lrtheory.open_results` reads: as many
+        seeds as were asked for, the first ones of those in ``results``.
 
     Raises:
         ConfigError: a bad number, with its field, its value and what is allowed.
@@ -154,9 +158,25 @@ def run(
     if scale is not None:
         experiment = at_scale(experiment, scale)
     experiment.check()
-    store = None if results is None else Store(results, experiment)
-    if store is not None and store.complete:
-        return open_results(store.folder)
+    how = {"memory": memory, "chunks": chunks, "devices": devices, "progress": progress}
+    if results is None:
+        return _in_memory(*_run_part(experiment, None, **how))
+    for part in unfinished(results, experiment):
+        _run_part(part.experiment, part, **how)
+        renew(results)
+    return open_results(results, experiment.seeds if experiment.data_seeds is None else experiment.data_seeds)
+
+
+def _run_part(
+    experiment: Experiment,
+    store: Store | None,
+    *,
+    memory: int | None,
+    chunks: int | None,
+    devices: Sequence[Any] | None,
+    progress: bool | None,
+) -> tuple[dict[str, Variable], dict[str, np.ndarray], dict[str, Any]]:
+    """Run what a part lacks; return its variables, its arrays (none of them where there is a store), its manifest."""
     register_pending()
     began = time.time()
     devices = list(devices) if devices is not None else jax.local_devices()
@@ -193,11 +213,11 @@ def run(
         "chunk": box.chunk,
         "chunk_bytes": needed,
         "seeds": experiment.seeds,
+        **({} if experiment.data_seeds is None else {"data_seeds": experiment.data_seeds}),
     }
     if store is not None:
         store.finish(manifest)
-        return open_results(store.folder)
-    return _in_memory(variables, arrays, manifest)
+    return variables, arrays, manifest
 
 
 def _in_memory(variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarray], manifest: Any) -> xr.Dataset:
@@ -206,7 +226,7 @@ def _in_memory(variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarra
     data = {n: (variables[n].dims, a, dict(variables[n].attrs)) for n, a in arrays.items()}
     coordinates = {n: (v.dims, v.values, dict(v.attrs)) for n, v in variables.items() if v.values is not None}
     share = float((arrays["diverged_at"] >= 0).mean())
-    return xr.Dataset(data, coordinates, {**manifest, "diverged_share": share})
+    return xr.Dataset(data, coordinates, {**manifest, "diverged_share": share, "seeds_added": 0})
 
 
 @contextlib.contextmanager
