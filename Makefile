@@ -1,6 +1,7 @@
 # Every command of the project. `make` alone lists them; CONTRIBUTING.md says what each is for.
 #
 #     sims/X.py --run--> results/SCALE/X/manifest.json --draw--> build/SCALE/figures/Y.pdf, Y.png
+#                                                      --report--> build/SCALE/report/index.html
 #
 # Results depend on their sim file only, not on the library: touching a library file must not throw away
 # minutes (or GPU hours) of simulation. After a change of the library that changes numbers: make clean-results.
@@ -27,7 +28,7 @@ OUT       := build/$(SCALE)/figures
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help venv dev sims figures test lint smoke check claims bench constraints clean clean-results distclean
+.PHONY: help venv dev sims figures check report claims test lint smoke bench constraints clean clean-results distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -64,9 +65,9 @@ figures: $(OUT)/list.txt  ## draw every figure, running the sims that they need
 	@cat $<
 
 # build/SCALE/figures.mk sets FIGURES and says which results each figure reads. Make builds and includes it only
-# when a figure is asked for. The folder (spelt so as not to be the target `figures`) is a prerequisite so that
-# removing a figure is noticed too.
-ifneq ($(filter figures build/%,$(MAKECMDGOALS)),)
+# when a figure or the report is asked for. The folder (spelt so as not to be the target `figures`) is a prerequisite
+# so that removing a figure is noticed too.
+ifneq ($(filter figures report build/%,$(MAKECMDGOALS)),)
 include build/$(SCALE)/figures.mk
 endif
 
@@ -85,16 +86,16 @@ $(OUT)/list.txt: build/$(SCALE)/figures.mk $(FIGURES)
 check: $(MANIFESTS)  ## verdict of every claim: holds, refuted or undecided
 	@$(BIN)/lrtheory check $(SIMS:%=sims/%.py) --scale $(SCALE) --results results
 
+report: $(MANIFESTS) $(OUT)/list.txt  ## one page with every claim, its verdict and the figures; prints where it is
+	@$(BIN)/lrtheory report $(SIMS:%=sims/%.py) --scale $(SCALE) --results results \
+	    --figures $(OUT) --out build/$(SCALE)/report
+
 smoke:  ## every sim and every figure in their smallest form (a few minutes)
 	@$(MAKE) --no-print-directory sims SCALE=smoke
 	@$(MAKE) --no-print-directory figures SCALE=smoke
 
-claims: $(MANIFESTS)  ## write docs/claims.md from the results at SCALE
-	@{ echo "# Claims, and what the data say"; echo; \
-	  echo "Made by \`make claims SCALE=$(SCALE)\`, never by hand. The status says what stands behind a claim: \`recalled\` from"; \
-	  echo "the paper second-hand, or \`derived\` for lrtheory; no row is a theorem or a number that a paper reports. Intervals are"; \
-	  echo "99 % t-intervals over seeds; a claim holds if the interval lies in the allowed range, is refuted if it lies outside."; echo; \
-	  $(BIN)/lrtheory check $(SIMS:%=sims/%.py) --scale $(SCALE) --results results --format markdown; } > docs/claims.md.part
+claims: $(MANIFESTS)  ## write docs/claims.md, the recorded verdicts, from the results at SCALE
+	@$(BIN)/lrtheory check $(SIMS:%=sims/%.py) --scale $(SCALE) --results results --format markdown > docs/claims.md.part
 	@mv docs/claims.md.part docs/claims.md
 
 # -- quality ------------------------------------------------------------------------------------------------------

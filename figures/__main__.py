@@ -1,8 +1,9 @@
 """Draw figures from result files: ``python -m figures --scale laptop [name ...]``.
 
-A figure is a module ``figures/<paper>_<what>.py`` that holds ``INPUTS``, the names of the sims it reads, and
-``draw(*datasets)``, which returns a matplotlib figure. Each is saved as PDF and PNG, in one move, so that a
-figure that exists is whole.
+A figure is a module ``figures/<paper>_<what>.py`` that holds ``INPUTS``, the names of the sims it reads, ``ALT``, what
+it shows in a sentence or two, and ``draw(*datasets)``, which returns a matplotlib figure. Each is saved as PDF and PNG,
+in one move, so that a figure that exists is whole. The PNG carries its title, ``ALT`` and ``INPUTS`` as text, so that
+whoever shows it (``lrtheory report``) needs nothing else to describe it.
 
 ``--deps`` prints, for Make, which results each figure needs. It reads ``INPUTS`` from the source text, so it
 imports neither the figures nor the library.
@@ -18,6 +19,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 FORMATS = ("pdf", "png")
@@ -33,20 +35,41 @@ def known() -> list[str]:
     return sorted(p.stem for p in HERE.glob("*.py") if p.stem not in NOT_FIGURES and p.stem[0] != "_")
 
 
-def inputs(name: str) -> tuple[str, ...]:
-    """Return the sims that a figure reads, from its source text."""
+def constant(name: str, variable: str) -> Any:
+    """Return the value that a figure's source text gives to a variable: None where it gives none, or computes it."""
     path = HERE / f"{name}.py"
     for node in ast.parse(path.read_text("utf-8"), str(path)).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(t, ast.Name) and t.id == "INPUTS" for t in targets):
+        if any(isinstance(t, ast.Name) and t.id == variable for t in targets):
             try:
-                value = ast.literal_eval(node.value)
+                return ast.literal_eval(node.value)
             except ValueError:
-                value = None
-            if not isinstance(value, tuple) or not value or not all(isinstance(v, str) for v in value):
-                raise FigureError(f"figures/{name}.py: INPUTS must be a tuple of names of sims, written out")
-            return value
-    raise FigureError(f"figures/{name}.py has no INPUTS: it must name the sims whose results it reads")
+                return None
+    return None
+
+
+def inputs(name: str) -> tuple[str, ...]:
+    """Return the sims that a figure reads, from its source text."""
+    value = constant(name, "INPUTS")
+    if not isinstance(value, tuple) or not value or not all(isinstance(v, str) for v in value):
+        raise FigureError(f"figures/{name}.py: INPUTS must name the sims that it reads: a tuple of names, written out")
+    return value
+
+
+def alt(name: str) -> str:
+    """Return what a figure shows, for whoever cannot see it, from its source text."""
+    value = constant(name, "ALT")
+    if not isinstance(value, str) or not value.strip():
+        raise FigureError(
+            f"figures/{name}.py: ALT must say what is shown, on which axes, and what to see: a string, written out"
+        )
+    return " ".join(value.split())
+
+
+def title(name: str) -> str:
+    """Return the first sentence of a figure's docstring, without its full stop; the name where there is none."""
+    text = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text("utf-8"))) or name
+    return " ".join(text.partition("\n\n")[0].split()).removesuffix(".")
 
 
 def nearest(kind: str, name: str, names: list[str]) -> str:
@@ -78,6 +101,7 @@ def make_fragment(names: list[str], scale: str, results: Path, folder: Path) -> 
 
 def draw(name: str, scale: str, results: Path, folder: Path) -> list[Path]:
     """Draw one figure and save it; return the files made."""
+    described = {"Title": title(name), "Description": alt(name), "Source": ",".join(inputs(name))}
     folders = [results / scale / sim for sim in inputs(name)]
     for sim, path in zip(inputs(name), folders, strict=True):
         if not (path / "manifest.json").exists():
@@ -103,7 +127,7 @@ def draw(name: str, scale: str, results: Path, folder: Path) -> list[Path]:
         try:
             for path, part in zip(made, parts, strict=True):
                 # No date, so that the same results give the same bytes.
-                metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+                metadata = {"CreationDate": None} if path.suffix == ".pdf" else described
                 figure.savefig(part, format=path.suffix[1:], metadata=metadata)
             for path, part in zip(made, parts, strict=True):
                 os.replace(part, path)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from figures import style
-from lrtheory.statistics import Interval, mean_interval, ratio_of_means
+from lrtheory.statistics import Interval, mean_interval
 from lrtheory.theory import li2019 as theory
 
 #: Algorithm to colour; the order is the order in panels.
@@ -148,13 +148,6 @@ def at_time(ds: Any, name: str, time: float) -> np.ndarray:
     clock = np.broadcast_to(seeds_first(ds.time, *dims, "record"), values.shape)
     rows = zip(clock.reshape(-1, clock.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True)
     return np.reshape([np.interp(time, t, v) for t, v in rows], values.shape[:-1])
-
-
-def ratio_interval(a: np.ndarray, b: np.ndarray) -> Interval:
-    """Return mean(a)/mean(b) for paired seeds, with its interval; NaN where mean(b) is not positive."""
-    if not np.mean(b) > 0:
-        return Interval(np.nan, np.nan, np.nan)
-    return mean_interval(ratio_of_means(a, b))
 
 
 def letters(*axes: Any) -> None:

@@ -11,6 +11,13 @@ from lrtheory.theory import li2019 as theory
 
 INPUTS = ("li2019_annealing",)
 
+ALT = (
+    "Three panels against the time since annealing, one curve a temperature: (a) the curvature -D2 of the Q branch on "
+    "a log axis, with the derived band for a large rate; (b) the training loss on inputs with Q only; (c) the cosine "
+    "between the P branch and the true direction. Compare how fast a and b change once the rate is lowered with how "
+    "little c does."
+)
+
 
 def draw(ds):
     """Return the figure: (a) -D2 and (b) Q-only training loss around annealing, (c) cos(w_eff, w*)."""

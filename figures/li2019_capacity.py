@@ -12,6 +12,12 @@ from lrtheory.theory import li2019 as theory
 
 INPUTS = ("li2019_capacity",)
 
+ALT = (
+    "Two panels on log axes against the displacement r of pattern Q, one series a weight decay: (a) the curvature -D2 "
+    "at a large rate, beside guides of slope 3 and 2; (b) the same times lambda over r^3 s^2, between two derived "
+    "constants. Look for slope 3 in a and for one common level in b."
+)
+
 
 def draw(ds):
     """Return the figure: (a) -D2 against r for each lambda, with slopes 3 and 2; (b) -D2 lambda/(r^3 s^2)."""

@@ -7,10 +7,16 @@ from matplotlib.ticker import NullLocator
 
 from figures import _li2019 as li
 from figures import style
-from lrtheory.statistics import mean_interval
+from lrtheory.statistics import mean_interval, ratio_interval
 from lrtheory.theory import li2019 as theory
 
 INPUTS = ("li2019_kappa",)
+
+ALT = (
+    "Against kappa, with more samples to the left: (a) test error on P of L-S and of S on log axes, with the errors of "
+    "averaging few and all of the samples as dashed lines; (b) the ratio of the two errors, S over L-S. Look at how "
+    "far apart the two algorithms are as kappa falls."
+)
 
 
 def draw(ds):
@@ -46,7 +52,7 @@ def draw(ds):
         li.note(a, text, place, (step, -6), color=colour, va="top", ha=align, fontsize=8)
     _log_percent(a, [v for e in errors.values() for v in 100 * e.mean(axis=0)] + [only, *every])
 
-    ratios = [li.ratio_interval(small, large) for small, large in zip(errors["S"].T, errors["L-S"].T, strict=True)]
+    ratios = [ratio_interval(small, large) for small, large in zip(errors["S"].T, errors["L-S"].T, strict=True)]
     ratio, low, high = (np.array(v) for v in zip(*ratios, strict=True))
     style.points(b, kappa, ratio, np.nan_to_num(low, nan=0), np.where(np.isnan(high), ratio * 1e3, high),
                  colour=style.THEORY, linestyle="-", markersize=4)  # fmt: skip

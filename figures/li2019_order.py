@@ -7,6 +7,12 @@ from figures import style
 
 INPUTS = ("li2019_order",)
 
+ALT = (
+    "Training loss by kind of input (P only, Q only, both) against training time on a log axis, for (a) L-S and (b) S; "
+    "(c) the test error on P of both against time, far past annealing, with one, two and three weight-decay times "
+    "marked. Look at which pattern is learnt first, and at where the two curves of c meet."
+)
+
 
 def draw(ds):
     """Return the figure: (a, b) training loss by kind of input for L-S and S; (c) P test error, far past annealing."""

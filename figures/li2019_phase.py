@@ -12,6 +12,13 @@ from lrtheory.statistics import mean_interval
 
 INPUTS = ("li2019_phase",)
 
+ALT = (
+    "Two maps over the temperature of the small rate (across) and the large-rate capacity for Q (upwards): (a) the "
+    "test error on P of S over that of L-S, hatched where the sign of their difference is not sure; (b) the training "
+    "loss of L-S on inputs with Q only. The framed cell is the headline setting; look for where a is far from 1 and Q "
+    "is still learnt."
+)
+
 
 def draw(ds):
     """Return the figure: (a) ratio of the mean P errors, (b) Q-only training loss of L-S; cells are settings."""

@@ -6,9 +6,15 @@ import numpy as np
 
 from figures import _li2019 as li
 from figures import style
-from lrtheory.statistics import mean_interval
+from lrtheory.statistics import mean_interval, ratio_interval
 
 INPUTS = ("li2019_separation",)
+
+ALT = (
+    "At equal training loss, a dot a seed and the mean with its interval beside them: (a) test error and (b) test loss "
+    "on the noisy pattern P, for a large rate that is annealed (L-S) and a small rate throughout (S); (c) test error "
+    "on P against the falling training loss. Look at the gap between the two in a, and at when it opens in c."
+)
 
 WHO = {"L-S": "L–S: large,\nthen small", "S": "S: small\nonly"}
 
@@ -85,7 +91,7 @@ def _references(ax, problem):
 def _ratio(ax, end):
     """Write how many times the error of S is that of L-S, with an arrow between the means."""
     small, large = (li.seeds_first(end.p_test_error.sel(algorithm=name)) for name in ("S", "L-S"))
-    ratio, low, high = li.ratio_interval(small, large)
+    ratio, low, high = ratio_interval(small, large)
     if not np.isfinite(ratio):
         return
     arrow = {"arrowstyle": "<->", "color": style.THEORY, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}

@@ -12,6 +12,13 @@ from lrtheory.statistics import mean_interval
 
 INPUTS = ("li2019_temperature", "li2019_small_infinite", "li2019_temperature_finite")
 
+ALT = (
+    "Against the temperature theta, a learning rate over the large one, held constant: test error on P (left) and "
+    "training loss on inputs with Q only (right). The upper row is the headline setting at infinite width; the lower "
+    "one a smaller setting at infinite (band) and finite width (points). Look for P falling and Q rising with theta, "
+    "and for points on the band."
+)
+
 #: Panels from left to right: variable, factor, label, colour.
 COLUMNS = (
     ("p_test_error", 100, "P test error (%)", style.COLOURS["green"]),

@@ -11,6 +11,13 @@ from lrtheory.statistics import mean_interval
 
 INPUTS = ("li2019_width", "li2019_small_infinite")
 
+ALT = (
+    "From finite to infinite width: (a) the curvature -D2 of the Q branch against time, one curve a width and dashed "
+    "the limit; (b) the distance of D2 and of the test error on P to the limit, and (c) the share of activations that "
+    "the signal changed, both against width on log axes beside a guide of slope -1/2. Look for curves that approach "
+    "the limit."
+)
+
 
 def draw(finite, infinite):
     """Return the figure: (a) -D2 against time, (b) distance to infinite width, (c) changed activations."""

@@ -11,6 +11,13 @@ from lrtheory.theory import quadratic as law
 
 INPUTS = ("quadratic_plateau", "quadratic_sde")
 
+ALT = (
+    "SGD on a noisy quadratic: (a) the loss of the plateau, scaled, against rate times curvature, points on the exact "
+    "law up to the stability threshold and away from the dashed SDE law; (b) the mean loss against the step for a few "
+    "rates, with annealing marked; (c) the variance of Euler-Maruyama over the SDE law against rate times curvature, "
+    "one series a number of substeps."
+)
+
 
 def draw(sgd, sde):
     """Return the figure: (a) plateau against eta lam, (b) loss against step, (c) variance over the SDE law."""

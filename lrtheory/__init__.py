@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lrtheory import claims, dynamics, probes, problems, schedules, statistics, theory
+    from lrtheory import claims, dynamics, probes, problems, relations, schedules, statistics, theory
     from lrtheory.claims import Claim
     from lrtheory.errors import ConfigError, StoreError
     from lrtheory.experiment import Axis, Experiment
@@ -29,11 +29,11 @@ _HOME = {
     "open_results": "lrtheory.store",
     "run": "lrtheory.sweep",
 }
-_MODULES = ("claims", "dynamics", "problems", "probes", "schedules", "statistics", "theory")
+_MODULES = ("claims", "dynamics", "problems", "probes", "relations", "schedules", "statistics", "theory")
 
 __all__ = [
     "Axis", "Claim", "ConfigError", "Experiment", "StoreError", "claims", "dynamics", "open_results", "probes",
-    "problems", "run", "schedules", "statistics", "theory",
+    "problems", "relations", "run", "schedules", "statistics", "theory",
 ]  # fmt: skip
 
 

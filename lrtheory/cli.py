@@ -1,4 +1,4 @@
-"""The command line: ``lrtheory run | status | check | doctor``."""
+"""The command line: ``lrtheory run | status | check | report | doctor``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,9 @@ from lrtheory.pytree import defer
 from lrtheory.sims import Sim, load_sim, sim_names
 
 Positional = tyro.conf.Positional
+
+#: Fewer seeds are not looked at while seeds are being added: means of so few are least like normal ones.
+FEWEST = 8
 
 
 def _bytes(text: str) -> int:
@@ -76,22 +79,15 @@ def run(
     experiment.check()
     folder = _folder(results, scale, loaded)
 
-    from lrtheory.store import Store
+    from lrtheory.store import is_complete
     from lrtheory.sweep import run as run_experiment
 
-    # On a CPU one device a core: chunks side by side leave no core waiting for a small operation of another.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count={cores}")
-
-    if Store(folder, experiment).complete:
+    _host_devices()
+    if is_complete(folder, experiment):
         print(f"{folder}: complete, nothing to do")
         return 0
-    try:
+    with _resumable():
         ds = run_experiment(experiment, results=folder, memory=budget, chunks=chunks)
-    except KeyboardInterrupt:
-        again = shlex.join(["lrtheory", *sys.argv[1:]])
-        print(f"\nstopped; the chunks that were finished are kept. To go on: {again}", file=sys.stderr, flush=True)
-        os._exit(130)  # a chunk that was dropped may still be running in a thread, for minutes
     diverged = ds.attrs["diverged_share"]
     note = f", {diverged:.1%} of the cells diverged" if diverged else ""
     print(f"{folder}: {ds.attrs['cells']} cells in {ds.attrs['seconds']:.1f} s{note}")
@@ -112,9 +108,16 @@ def status(results: Path = Path("results")) -> int:
     width = max(len(str(f)) for f in folders)
     for folder in folders:
         s = store_status(folder)
-        share = s["done"] / s["total"]
+        share = s["done"] / max(s["total"], 1)
         bar = "█" * round(20 * share) + "·" * (20 - round(20 * share))
-        more = f"complete, {s['manifest']['seconds']:.0f} s" if s["manifest"] else "unfinished: run it again to resume"
+        what = s["field"].replace("_", " ")
+        if s["manifest"]:
+            more = f"complete, {s['replicates']} {what}, {s['manifest']['seconds']:.0f} s"
+        elif s["replicates"]:
+            again = f"--seeds {s['begun']}" if s["field"] == "seeds" else f"--set data_seeds={s['begun']}"
+            more = f"{s['replicates']} of {s['begun']} {what}, unfinished: run it with {again} to resume"
+        else:
+            more = "unfinished: run it again to resume"
         print(f"{folder!s:{width}}  {bar}  {s['done']:>4}/{s['total']} chunks  {more}")
     return 0
 
@@ -123,49 +126,143 @@ def check(
     sims: Positional[tuple[str, ...]] = (),
     scale: str = "laptop",
     results: Path = Path("results"),
-    alpha: float = 0.01,
-    format: Literal["table", "markdown"] = "table",
+    alpha: float = 0.05,
+    format: Literal["table", "json", "junit", "markdown"] = "table",
+    recorded: Path | None = None,
+    until_decided: bool = False,
+    seeds: int | None = None,
+    max_seeds: int = 4096,
 ) -> int:
-    """Hold every claim of the sims against their results and print the verdicts.
+    """Hold every claim of the sims against their results: holds, refuted, or undecided.
+
+    The exit status is 0 when every verdict is the recorded one, 1 when one changed, 2 when something is missing.
 
     Args:
         sims: names or files; all of sims/ when none is given.
         scale: the scale that was run.
         results: the folder that `lrtheory run` was given.
-        alpha: one minus the confidence level of the intervals.
-        format: table for the terminal, markdown for a document.
+        alpha: the chance that any verdict of this report is wrong, at most.
+        format: table for the terminal, json or junit for programs, markdown for docs/claims.md.
+        recorded: the file with recorded verdicts; docs/claims.md unless told otherwise.
+        until_decided: run the sims, and add seeds wherever a claim is undecided.
+        seeds: with --until-decided, how many seeds a sim without results begins with.
+        max_seeds: with --until-decided, never more seeds than this.
     """
-    if not 0 < alpha < 1:
-        raise ConfigError(f"--alpha = {alpha} is not allowed: it must be in (0, 1)")
+    _alpha(alpha)
+    if seeds is not None and not until_decided:
+        raise ConfigError(f"--seeds {seeds} is not allowed without --until-decided: results have the seeds they have")
+    for name, value in (("--seeds", seeds), ("--max-seeds", max_seeds)):
+        if value is not None and value < FEWEST:
+            raise ConfigError(f"{name} = {value} is not allowed: it must be >= {FEWEST}, to be judged at all")
     defer()
     loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
-    from lrtheory.claims import markdown, table
-    from lrtheory.store import configuration, describe, differences, open_results
-
-    claims, verdicts, missing = [], [], []
     for sim in loaded:
-        if not sim.claims:
-            continue
-        folder = _folder(results, scale, sim)
-        made_by = configuration(folder)
-        if made_by is None:
-            missing.append(sim.experiment.name)
-            continue
-        different = differences(made_by, describe(at_scale(sim.experiment, scale)))
-        # More seeds decide more; any other difference would make the statement one about something else.
-        if any(not d.startswith("seeds:") for d in different):
-            raise StoreError(f"{folder} is not of this sim's configuration ({'; '.join(different[:3])}): run it anew")
-        ds = open_results(folder)
-        claims += sim.claims
-        verdicts += [c.verdict(ds, alpha) for c in sim.claims]
-    if not claims:
+        at_scale(sim.experiment, scale)
+    from lrtheory import checking, tables
+    from lrtheory.record import find_record, markdown
+
+    before = find_record(recorded)
+    if until_decided:
+        _host_devices()
+        with _resumable():
+            entries = checking.until_decided(
+                loaded, scale, results, alpha, seeds=seeds, max_seeds=max_seeds,
+                say=lambda line: print(line, file=sys.stderr, flush=True),
+            )  # fmt: skip
+        missing = []
+    else:
+        entries, missing = checking.assess(loaded, scale, results, alpha)
+    if not entries:
         raise StoreError(f"no results to check in {results / scale}: run the sims first")
-    print({"table": table, "markdown": markdown}[format](claims, verdicts))
-    counts = {w: sum(v.verdict == w for v in verdicts) for w in ("holds", "refuted", "undecided")}
-    print("\n" + ", ".join(f"{n} {w}" for w, n in counts.items()) + f" ({100 * (1 - alpha):g} % intervals over seeds)")
+    then = before.at(scale)
+    if format == "table":
+        print(tables.table(entries, then))
+    elif format == "markdown":
+        print(markdown(entries, scale, alpha), end="")
+    else:
+        print((tables.as_json if format == "json" else tables.as_junit)(entries, then, scale))
+    out = sys.stdout if format == "table" else sys.stderr
+    counts = {w: sum(e.verdict.verdict == w for e in entries) for w in ("holds", "refuted", "undecided")}
+    changed = [e.claim.id for e in entries if then.get(e.claim.id, e.verdict.verdict) != e.verdict.verdict]
+    said = ", ".join(f"{n} {w}" for w, n in counts.items())
+    print(f"\n{said}; the chance that any of these verdicts is wrong is at most {100 * alpha:g} %", file=out)
+    if then:
+        print(f"against the record: {len(changed)} changed {' '.join(changed)}".rstrip(), file=out)
+    elif before.verdicts:
+        print(f"no verdicts are recorded at scale {scale} (the record is of {before.scale})", file=out)
     if missing:
-        print(f"no results yet: {', '.join(missing)}", file=sys.stderr)
-    return 1 if missing else 0
+        print(f"lrtheory: no results yet of {', '.join(missing)}: run them first", file=sys.stderr)
+        return 2
+    return 1 if changed and format != "markdown" else 0  # markdown is the next record, not a check against the last
+
+
+def report(
+    sims: Positional[tuple[str, ...]] = (),
+    scale: str = "laptop",
+    results: Path = Path("results"),
+    figures: Path | None = None,
+    out: Path | None = None,
+    alpha: float = 0.05,
+    recorded: Path | None = None,
+) -> int:
+    """Write one self-contained page with every claim, its verdict, and the figures beside it.
+
+    Args:
+        sims: names or files; all of sims/ when none is given.
+        scale: the scale that was run.
+        results: the folder that `lrtheory run` was given.
+        figures: the folder of the figures; build/SCALE/figures unless told otherwise.
+        out: where index.html is written; build/SCALE/report unless told otherwise.
+        alpha: the chance that any verdict of the report is wrong, at most.
+        recorded: the file with recorded verdicts; docs/claims.md unless told otherwise.
+    """
+    _alpha(alpha)
+    defer()
+    loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
+    from lrtheory import checking
+    from lrtheory.record import find_record
+    from lrtheory.replay import replay
+    from lrtheory.report import write
+
+    entries, missing = checking.assess(loaded, scale, results, alpha)
+    if not entries:
+        raise StoreError(f"no results to report in {results / scale}: run the sims first")
+    replays = []
+    for entry in entries:
+        if entry.claim.headline and entry.verdict.verdict != "undecided":
+            ds = checking.open_results_of(entry.sim, scale, results)
+            if ds is not None and (one := replay(entry.claim, ds, alpha / 2 / len(entries))) is not None:
+                replays.append(one)
+    page = write(
+        entries, scale=scale, figures=figures or Path("build", scale, "figures"), alpha=alpha,
+        out=out or Path("build", scale, "report"), recorded=find_record(recorded).at(scale), replays=replays,
+    )  # fmt: skip
+    print(f"{page}: {len(entries)} claims")
+    if missing:
+        print(f"lrtheory: without {', '.join(missing)}, which have no results yet", file=sys.stderr)
+    return 0
+
+
+def _alpha(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise ConfigError(f"--alpha = {alpha} is not allowed: it must be in (0, 1)")
+
+
+def _host_devices() -> None:
+    """On a CPU, make one device a core: chunks side by side leave no core waiting for a small operation of another."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count={cores}")
+
+
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
+    """Answer Ctrl-C by saying how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = shlex.join(["lrtheory", *sys.argv[1:]])
+        print(f"\nstopped; the chunks that were finished are kept. To go on: {again}", file=sys.stderr, flush=True)
+        os._exit(130)  # a chunk that was dropped may still be running in a thread, for minutes
 
 
 def doctor() -> int:
@@ -199,7 +296,7 @@ def _later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
 
 
 def _parse(arguments: list[str]) -> Callable[[], int]:
-    commands = {f.__name__: _later(f) for f in (run, status, check, doctor)}
+    commands = {f.__name__: _later(f) for f in (run, status, check, report, doctor)}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -219,7 +316,7 @@ def _parse(arguments: list[str]) -> Callable[[], int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 bad use (one line on stderr), 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 a verdict changed, 2 bad use (one line on stderr), 130 interrupted."""
     try:
         code = _parse(sys.argv[1:] if arguments is None else arguments)()
     except (ConfigError, StoreError, ImportError) as error:

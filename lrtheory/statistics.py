@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,23 +47,46 @@ def mean_interval(values: Any, axis: int = -1, level: float = 0.99) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def ratio_of_means(x: Any, y: Any) -> np.ndarray:
-    r"""Return one pseudo-value a seed, whose mean is the ratio of means and whose spread is that of the ratio.
-
-    .. math:: R + (x_i - R y_i)/\bar y, \qquad R = \bar x/\bar y
-
-    It carries the errors of both means, and pairs what one seed shares (the delta method).
+def ratio_interval(x: Any, y: Any, level: float = 0.99) -> Interval:
+    """Return the ratio of means over seeds, E x / E y, and its interval (:func:`fieller`); NaN where one is missing.
 
     Args:
         x, y: one number a seed, shape (n,).
+        level: confidence level in (0, 1).
 
     Example:
-        >>> [round(float(v), 3) for v in ratio_of_means([2.0, 4.0], [1.0, 1.0])]
-        [2.0, 4.0]
+        >>> ratio, low, high = ratio_interval([2.0, 4.1, 6.0], [1.0, 2.0, 3.1])
+        >>> low < ratio < high
+        True
     """
+    from scipy import special
+
     x, y = np.asarray(x, float), np.asarray(y, float)
-    ratio = x.mean() / y.mean()
-    return ratio + (x - ratio * y) / y.mean()
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and y.mean() > 0):
+        return Interval(np.nan, np.nan, np.nan)
+    if x.size < 2:
+        return Interval(x.mean() / y.mean(), np.nan, np.nan)
+    return Interval(x.mean() / y.mean(), *fieller(x, y, float(special.stdtrit(x.size - 1, 0.5 + level / 2))))
+
+
+def fieller(x: np.ndarray, y: np.ndarray, t: float) -> tuple[float, float]:
+    r"""Return Fieller's interval of E x / E y, where E y > 0.
+
+    It holds all b with :math:`|\bar x - b\bar y| \le t\, s_{x - b y}/\sqrt n`, the roots of a quadratic in b.
+
+    Args:
+        x, y: paired numbers, shape (n,).
+        t: the critical value of the t-statistic.
+    """
+    if math.isinf(t):
+        return -math.inf, math.inf
+    n = x.size
+    (xx, xy), (_, yy) = np.cov(x, y) * t**2 / n
+    a, b, c = y.mean() ** 2 - yy, x.mean() * y.mean() - xy, x.mean() ** 2 - xx
+    if y.mean() <= 0 or a <= 0:
+        return -math.inf, math.inf
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    return float((b - root) / a), float((b + root) / a)
 
 
 def first_time(time: Any, values: Any, level: float) -> np.ndarray:
@@ -87,7 +111,7 @@ def first_time(time: Any, values: Any, level: float) -> np.ndarray:
 
 
 def log_slope(x: Any, y: Any, axis: int = -1) -> np.ndarray:
-    """Return the least-squares slope of log y on log x along ``axis``; NaN where a y is not positive.
+    """Return the least-squares slope of log y on log x along ``axis``; NaN where a y is not positive and finite.
 
     Example:
         >>> round(float(log_slope([1.0, 2.0, 4.0], [3.0, 12.0, 48.0])), 6)
@@ -95,6 +119,6 @@ def log_slope(x: Any, y: Any, axis: int = -1) -> np.ndarray:
     """
     log_x = np.log(np.asarray(x, float))
     y = np.moveaxis(np.asarray(y, float), axis, -1)
-    log_y = np.log(np.where(y > 0, y, np.nan))
+    log_y = np.log(np.where((y > 0) & (y < np.inf), y, np.nan))
     centred = log_x - log_x.mean()
     return (log_y @ centred) / (centred @ centred)

@@ -8,6 +8,7 @@ from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics.li2019_modes import ModeFlow
 from lrtheory.probes.li2019_infinite import QBranch, Signal, TrainByKind
 from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.relations import equal, greater, less
 from lrtheory.schedules import large_then_small
 from lrtheory.statistics import first_time
 
@@ -76,7 +77,7 @@ claims = [
         reference=f"{REFERENCE}: Q only after annealing; numbers derived",
         status="derived",
         quantity=lambda ds: _jump(ds, 1e-5),
-        allowed=(10.0, float("inf")),
+        relation=greater(10.0),
         choices=CHOICES,
     ),
     Claim(
@@ -85,7 +86,7 @@ claims = [
         reference=f"{REFERENCE}: Q only after annealing; numbers derived",
         status="derived",
         quantity=_half_time,
-        allowed=(0.0, 100.0),
+        relation=less(100.0),
         unit="time",
         choices=CHOICES,
     ),
@@ -95,7 +96,7 @@ claims = [
         reference="lrtheory",
         status="derived",
         quantity=lambda ds: _jump(ds, 1.0),
-        allowed=(0.75, 1.25),
+        relation=equal(1.0, 0.25),
         choices=CHOICES,
     ),
     Claim(
@@ -104,7 +105,7 @@ claims = [
         reference=f"{REFERENCE}: g learns Q while r hardly moves; the band is lrtheory's",
         status="derived",
         quantity=lambda ds: abs(np.subtract(*_before_after(ds, "cos_w"))),
-        allowed=(0.0, 0.01),
+        relation=less(0.01),
         choices=CHOICES,
     ),
     Claim(
@@ -113,7 +114,7 @@ claims = [
         reference=f"{REFERENCE}: g learns Q while r hardly moves; the band is lrtheory's",
         status="derived",
         quantity=_moved,
-        allowed=(0.0, 0.25),
+        relation=less(0.25),
         choices=CHOICES,
     ),
 ]

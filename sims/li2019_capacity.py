@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics.li2019_modes import ModeFlow
 from lrtheory.probes.li2019_infinite import QBranch, Signal, TrainByKind
 from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.relations import between, increasing, slope
 from lrtheory.schedules import Constant
-from lrtheory.statistics import log_slope
 
 CHOICES = (
     "setting of li2019_separation (exploratory), read at t = 4000; coefficient where r is smallest, lambda largest"
@@ -40,16 +38,9 @@ experiment = Experiment(
 )
 
 
-def _end(ds, name):
-    return ds[name].isel(record=-1).transpose("seed", "r", "weight_decay")
-
-
-def _slope_r(ds):
-    return log_slope(ds.r.values, -_end(ds, "d2").isel(weight_decay=-1).values)
-
-
-def _slope_decay(ds):
-    return log_slope(ds.weight_decay.values, -_end(ds, "d2").isel(r=0).values)
+def _curvature(ds, **at):
+    """Return -D2 at the end, which is positive, at a place of the grid."""
+    return -ds.d2.isel(record=-1, **at)
 
 
 def _mu(ds):
@@ -57,22 +48,17 @@ def _mu(ds):
     problem = experiment.problem
     r, lam = float(ds.r[0]), float(ds.weight_decay[-1])
     unit = problem.mean_alpha * r**3 * problem.s**2 / (12 * math.pi * lam)
-    return -_end(ds, "d2").isel(r=0, weight_decay=-1) / unit
-
-
-def _excess(ds):
-    q = experiment.problem.q0
-    return _end(ds, "train_loss").isel(r=0) - q * math.log(2)
+    return _curvature(ds, r=0, weight_decay=-1) / unit
 
 
 claims = [
     Claim(
         id="li2019-3a",
-        statement="at a large rate |D2| grows at least as fast as r^2 (it stays below C r^2/lambda as r falls)",
+        statement="at a large rate |D2| grows at least as fast as r^2: slope on log axes above 2 (it stays below C r^2/lambda as r falls)",
         reference=f"{REFERENCE}: bound on the curvature of g at the large rate",
         status="recalled",
-        quantity=_slope_r,
-        allowed=(2.0, float("inf")),
+        quantity=lambda ds: _curvature(ds, weight_decay=-1),
+        relation=slope("r", 2.0, math.inf),
         choices=CHOICES,
     ),
     Claim(
@@ -80,8 +66,8 @@ claims = [
         statement="at a large rate |D2| grows as r^3: slope on log axes in [2.7, 3.3]",
         reference="lrtheory: large-rate capacity",
         status="derived",
-        quantity=_slope_r,
-        allowed=(2.7, 3.3),
+        quantity=lambda ds: _curvature(ds, weight_decay=-1),
+        relation=slope("r", 2.7, 3.3),
         choices=CHOICES,
     ),
     Claim(
@@ -89,8 +75,8 @@ claims = [
         statement="at a large rate |D2| falls as 1/lambda: slope on log axes in [-1.2, -0.8]",
         reference="lrtheory: large-rate capacity",
         status="derived",
-        quantity=_slope_decay,
-        allowed=(-1.2, -0.8),
+        quantity=lambda ds: _curvature(ds, r=0),
+        relation=slope("weight_decay", -1.2, -0.8),
         choices=CHOICES,
     ),
     Claim(
@@ -99,16 +85,16 @@ claims = [
         reference="lrtheory: large-rate capacity",
         status="derived",
         quantity=_mu,
-        allowed=(experiment.problem.q0, 1 - experiment.problem.p0),
+        relation=between(experiment.problem.q0, 1 - experiment.problem.p0),
         choices=CHOICES,
     ),
     Claim(
         id="li2019-5",
-        statement="the excess loss left at the large rate at t = 4000 rises with weight decay (4e-4 against 5e-5)",
+        statement="the training loss left at the large rate at t = 4000 rises with weight decay, from each value to the next",
         reference="lrtheory: phase 1",
         status="derived",
-        quantity=lambda ds: _excess(ds).isel(weight_decay=-1) - _excess(ds).isel(weight_decay=0),
-        allowed=(0.0, np.inf),
+        quantity=lambda ds: ds.train_loss.isel(record=-1, r=0),
+        relation=increasing("weight_decay"),
         unit="nat",
         choices=CHOICES,
     ),

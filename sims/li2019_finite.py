@@ -6,8 +6,8 @@ from lrtheory import Claim, Experiment
 from lrtheory.dynamics import NoisyGD
 from lrtheory.probes.li2019 import QBranch, Signal, TestP, TrainByKind
 from lrtheory.problems.li2019 import BlockNetwork
+from lrtheory.relations import ratio
 from lrtheory.schedules import algorithms
-from lrtheory.statistics import ratio_of_means
 
 ETA1 = 0.5
 CAP = 2500.0
@@ -47,8 +47,8 @@ claims = [
         statement="a finite network shows the separation too: P-only test error of S at least 1.5 times that of L-S at training loss 0.075",
         reference="Li, Wei, Ma 2019, arXiv 1907.04595: separation of L-S and S; setting and factor are lrtheory's",
         status="recalled",
-        quantity=lambda ds: ratio_of_means(at_stop(ds, "S").p_test_error, at_stop(ds, "L-S").p_test_error),
-        allowed=(1.5, float("inf")),
+        quantity=lambda ds: (at_stop(ds, "S").p_test_error, at_stop(ds, "L-S").p_test_error),
+        relation=ratio(low=1.5),
         choices="d = 50, |z| = 10 and the stop at 0.075 were chosen so that minutes suffice; the factor is smaller than at d = 100",
     ),
 ]

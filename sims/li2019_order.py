@@ -10,6 +10,7 @@ from lrtheory import Claim, Experiment
 from lrtheory.dynamics.li2019_modes import ModeFlow
 from lrtheory.probes.li2019_infinite import QBranch, Signal, TestP, TrainByKind
 from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.relations import greater, less, ratio
 from lrtheory.schedules import algorithms
 from lrtheory.statistics import first_time
 
@@ -53,8 +54,8 @@ def _p_after_q(ds, algorithm):
     return p - q
 
 
-def _gap(ds, time):
-    return at(ds, "S", time).p_test_error - 3 * at(ds, "L-S", time).p_test_error
+def _errors(ds, time):
+    return at(ds, "S", time).p_test_error, at(ds, "L-S", time).p_test_error
 
 
 claims = [
@@ -64,7 +65,7 @@ claims = [
         reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
         status="recalled",
         quantity=lambda ds: at(ds, "L-S", ANNEAL).train_loss_q_only,
-        allowed=(0.52, float("inf")),
+        relation=greater(0.52),
         unit="nat",
         choices=CHOICES,
     ),
@@ -74,7 +75,7 @@ claims = [
         reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
         status="recalled",
         quantity=lambda ds: at(ds, "L-S", ANNEAL).train_loss_p_only,
-        allowed=(0.0, 0.3466),
+        relation=less(0.3466),
         unit="nat",
         choices=CHOICES,
     ),
@@ -84,7 +85,8 @@ claims = [
         reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
         status="recalled",
         quantity=lambda ds: _p_after_q(ds, "S"),
-        allowed=(0.0, float("inf")),
+        relation=greater(0.0),
+        headline=True,
         unit="time",
         choices=CHOICES,
     ),
@@ -94,17 +96,18 @@ claims = [
         reference=f"{REFERENCE}: order of learning; the level is lrtheory's",
         status="recalled",
         quantity=lambda ds: _p_after_q(ds, "L-S"),
-        allowed=(-float("inf"), 0.0),
+        relation=less(0.0),
+        headline=True,
         unit="time",
         choices=CHOICES,
     ),
     Claim(
         id="li2019-long-1",
-        statement="the factor 3 in P error lasts to t = 1/lambda (err_S - 3 err_LS > 0 at equal cumulative rate)",
+        statement="the factor 3 in P error, S over L-S at equal cumulative rate, lasts to t = 1/lambda",
         reference="lrtheory: how long the separation lasts",
         status="derived",
-        quantity=lambda ds: _gap(ds, 1.0e4),
-        allowed=(0.0, float("inf")),
+        quantity=lambda ds: _errors(ds, 1.0e4),
+        relation=ratio(low=3.0),
         choices=CHOICES,
     ),
     Claim(
@@ -112,8 +115,8 @@ claims = [
         statement="the factor 3 in P error lasts to t = 3/lambda",
         reference="lrtheory: how long the separation lasts",
         status="derived",
-        quantity=lambda ds: _gap(ds, 3.0e4),
-        allowed=(0.0, float("inf")),
+        quantity=lambda ds: _errors(ds, 3.0e4),
+        relation=ratio(low=3.0),
         choices=CHOICES,
     ),
     Claim(
@@ -121,8 +124,8 @@ claims = [
         statement="some advantage is left at t = 3/lambda: P error of S exceeds that of L-S",
         reference="lrtheory: how long the separation lasts",
         status="derived",
-        quantity=lambda ds: at(ds, "S", END).p_test_error - at(ds, "L-S", END).p_test_error,
-        allowed=(0.0, float("inf")),
+        quantity=lambda ds: _errors(ds, END),
+        relation=ratio(low=1.0),
         choices=CHOICES,
     ),
 ]

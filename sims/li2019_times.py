@@ -5,14 +5,17 @@ Constant temperature: theta = 1 for P, 1e-5 for Q. alpha ~ U[0, 1] as in the pap
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 from lrtheory import Axis, Claim, Experiment
+from lrtheory.claims import Regime
 from lrtheory.dynamics.li2019_modes import ModeFlow
 from lrtheory.probes.li2019_infinite import QBranch, TrainByKind
 from lrtheory.problems.li2019_infinite import InfiniteWidth
+from lrtheory.relations import between, slope
 from lrtheory.schedules import Constant
 from lrtheory.statistics import first_time, log_slope
 
@@ -63,34 +66,44 @@ experiment = Experiment(
 
 
 def _time(ds, name, theta, level, **at):
+    """Return when a loss first falls to a level, with the dimensions that are left."""
     cells = ds.sel(theta=theta, method="nearest").sel(**at)
-    values = cells[name]
-    order = [d for d in values.dims if d != "record"] + ["record"]
-    return values.dims, first_time(cells.time.transpose(*order).values, values.transpose(*order).values, level), order
-
-
-def _slope(ds, name, theta, level, along, **at):
-    _, times, order = _time(ds, name, theta, level, **at)
-    return log_slope(ds[along].values, times, axis=order.index(along))
+    loss = cells[name].transpose(..., "record")
+    return loss.isel(record=0).copy(data=first_time(cells.time.transpose(*loss.dims).values, loss.values, level))
 
 
 def _slope_level(ds):
     """Return, a seed, the slope of log time against log level of the Q-only loss, at the largest r."""
-    times = [_time(ds, "train_loss_q_only", 1e-5, x, d=100, r=float(ds.r[-1]))[1] for x in LEVELS]
+    times = [_time(ds, "train_loss_q_only", 1e-5, x, d=100, r=float(ds.r[-1])) for x in LEVELS]
     return log_slope(LEVELS, np.stack(times, axis=-1))
 
 
-def _bound_and_scaling(number, statement, quantity, bound, scaling):
-    """Return a claim on the recalled upper bound of the time, and one on the scaling as an equality."""
-    shared = {"quantity": quantity, "choices": CHOICES}
+def _points(axis):
+    """Return the regime of a slope along an axis: two points fit any power."""
+    return Regime(f"three values of {axis} or more", lambda ds: ds.sizes[axis] >= 3)
+
+
+def _bound_and_scaling(number, statement, quantity, relation, bound, scaling, regime=None):
+    """Return a claim on the recalled upper bound of the time, and one on the scaling as an equality.
+
+    Args:
+        number: of the prediction.
+        statement: what grows, and how.
+        quantity: times, or slopes.
+        relation: bounds of the slope -> relation.
+        bound: of the slope, by the upper bound of the time.
+        scaling: of the slope, where time grows as that bound does.
+        regime: of both claims.
+    """
+    shared = {"quantity": quantity, "choices": CHOICES, "regime": regime}
     return [
         Claim(
             id=f"li2019-{number}-bound", statement=f"{statement}: no faster than the bound (slope in {list(bound)})",
-            reference=f"{REFERENCE} (an upper bound)", status="recalled", allowed=bound, **shared,
+            reference=f"{REFERENCE} (an upper bound)", status="recalled", relation=relation(*bound), **shared,
         ),
         Claim(
             id=f"li2019-{number}", statement=f"{statement}: as the bound (slope in {list(scaling)})",
-            reference="lrtheory: the bound read as an equality", status="derived", allowed=scaling, **shared,
+            reference="lrtheory: the bound read as an equality", status="derived", relation=relation(*scaling), **shared,
         ),
     ]  # fmt: skip
 
@@ -99,21 +112,26 @@ claims = [
     *_bound_and_scaling(
         "14a",
         "growth with d of the time to fit P at a large rate (loss of mixed inputs 0.5) against d^1",
-        lambda ds: _slope(ds, "train_loss_both", 1.0, 0.5, "d", r=float(ds.r[0])),
+        lambda ds: _time(ds, "train_loss_both", 1.0, 0.5, r=float(ds.r[0])),
+        functools.partial(slope, "d"),
         (-math.inf, 1.2),
         (0.8, 1.2),
+        _points("d"),
     ),
     *_bound_and_scaling(
         "14b",
         "growth with 1/r of the time to fit Q at a small rate (Q-only loss 0.35) against r^-1",
-        lambda ds: _slope(ds, "train_loss_q_only", 1e-5, 0.35, "r", d=100),
+        lambda ds: _time(ds, "train_loss_q_only", 1e-5, 0.35, d=100),
+        functools.partial(slope, "r"),
         (-1.2, math.inf),
         (-1.2, -0.8),
+        _points("r"),
     ),
     *_bound_and_scaling(
         "14c",
         "growth with 1/eps of the time to fit Q to loss eps (0.2 to 0.1, alpha ~ U[0, 1]) against eps^-3",
         _slope_level,
+        between,
         (-3.5, math.inf),
         (-3.5, -2.5),
     ),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrtheory.claims import Claim
+from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import SDE
-from lrtheory.experiment import Axis, Experiment
 from lrtheory.probes.quadratic import Directions, mean_square
 from lrtheory.problems.quadratic import Quadratic
+from lrtheory.relations import equal
 from lrtheory.schedules import Constant
 from lrtheory.theory import quadratic as law
 
@@ -72,7 +72,7 @@ claims = [
         reference="Ornstein-Uhlenbeck limit of SGD",
         status="derived",
         quantity=_em_ratio,
-        allowed=(0.97, 1.03),
+        relation=equal(1.0, 0.03),
     ),
     Claim(
         id="quadratic-sde-2",
@@ -80,7 +80,7 @@ claims = [
         reference="Ornstein-Uhlenbeck limit of SGD",
         status="derived",
         quantity=lambda ds: _failure(ds, 1),
-        allowed=(18.0, 22.0),
+        relation=equal(20.0, 2.0),
     ),
     Claim(
         id="quadratic-sde-3",
@@ -88,6 +88,6 @@ claims = [
         reference="Ornstein-Uhlenbeck limit of SGD",
         status="derived",
         quantity=lambda ds: _failure(ds, 16),
-        allowed=(0.88, 1.12),
+        relation=equal(1.0, 0.12),
     ),
 ]

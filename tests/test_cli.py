@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import xarray as xr
@@ -75,7 +77,7 @@ def test_a_users_own_sim_anywhere_on_disk_runs_is_shown_and_is_checked(sim, call
 
     code, out, err = call("check", sim, "--scale", "smoke")
     assert code == 0 and re.search(r"mine-1 +holds", out) and re.search(r"mine-2 +refuted", out)
-    assert "1 holds, 1 refuted, 0 undecided (99 % intervals over seeds)" in out
+    assert "1 holds, 1 refuted, 0 undecided; the chance that any of these verdicts is wrong is at most 5 %" in out
     assert err == ""  # the results have 4 seeds and the sim asks for 20: the claims are the same
 
 
@@ -89,10 +91,45 @@ def test_results_of_another_configuration_are_not_judged_as_the_sims(sim, call, 
 def test_sims_without_results_are_named_and_the_others_checked(sim, call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     other = tmp_path / "other.py"
-    other.write_text(sim.read_text().replace('name="mine"', 'name="other"'))
+    other.write_text(sim.read_text().replace('name="mine"', 'name="other"').replace('id="mine', 'id="other'))
     assert call("run", sim, "--scale", "smoke", "--seeds", "4")[0] == 0
     code, out, err = call("check", sim, other, "--scale", "smoke")
-    assert code == 1 and "mine-1" in out and err == "no results yet: other\n"
+    assert code == 2 and "mine-1" in out and err == "lrtheory: no results yet of other: run them first\n"
+
+
+RECORD = "Recorded at scale `{}`\n\n| mine-1 | **holds** |\n| mine-2 | **{}** |\n"
+
+
+@pytest.mark.parametrize(
+    ("scale", "second", "code", "said"),
+    [
+        ("smoke", "refuted", 0, "against the record: 0 changed\n"),
+        ("smoke", "holds", 1, "against the record: 1 changed mine-2\n"),
+        ("smoke", "undecided", 1, "against the record: 1 changed mine-2\n"),
+        ("laptop", "holds", 0, "no verdicts are recorded at scale smoke (the record is of laptop)\n"),
+    ],
+)
+def test_the_exit_status_says_whether_a_verdict_is_the_recorded_one(scale, second, code, said, sim, call, tmp_path):
+    call("run", sim, "--scale", "smoke", "--seeds", "4", "--results", tmp_path)
+    record = tmp_path / "claims.md"
+    record.write_text(RECORD.format(scale, second))
+    got, out, _ = call("check", sim, "--scale", "smoke", "--results", tmp_path, "--recorded", record)
+    assert got == code and out.endswith(said) and ("(was" in out) == (code == 1)
+
+
+@pytest.mark.parametrize("form", ["json", "junit", "markdown"])
+def test_output_for_programs_has_nothing_else_on_it(form, sim, call, tmp_path):
+    call("run", sim, "--scale", "smoke", "--seeds", "4", "--results", tmp_path)
+    code, out, err = call("check", sim, "--scale", "smoke", "--results", tmp_path, "--format", form)
+    assert code == 0 and "1 holds, 1 refuted" in err
+    if form == "json":
+        assert [row["verdict"] for row in json.loads(out)] == ["holds", "refuted"]
+    elif form == "junit":
+        assert len(list(ElementTree.fromstring(out).iter("testcase"))) == 2
+    else:
+        (tmp_path / "claims.md").write_text(out)
+        code, _, _ = call("check", sim, "--scale", "smoke", "--results", tmp_path, "--recorded", tmp_path / "claims.md")
+        assert code == 0
 
 
 def test_results_of_the_command_are_those_of_python(sim, call, tmp_path):
@@ -174,6 +211,14 @@ BAD = {
     "the axes": (["run", MINE, "--set", "axes=3"], "axes"),
     "alpha": (["check", MINE, "--alpha", "1.5"], "--alpha = 1.5 is not allowed: it must be in (0, 1)"),
     "no results": (["check", MINE], "no results to check"),
+    "no results to report": (["report", MINE], "no results to report"),
+    "report alpha": (["report", MINE, "--alpha", "0"], "--alpha = 0.0 is not allowed"),
+    "no record": (["check", MINE, "--recorded", "nowhere.md"], "--recorded nowhere.md is not allowed"),
+    "seeds of a look": (["check", MINE, "--seeds", "8"], "--seeds 8 is not allowed without --until-decided"),
+    "one seed": (["check", MINE, "--until-decided", "--seeds", "1"], "--seeds = 1 is not allowed: it must be >= 8"),
+    "max seeds": (["check", MINE, "--until-decided", "--max-seeds", "0"], "--max-seeds = 0 is not allowed"),
+    "unknown format": (["check", MINE, "--format", "csv"], "csv"),
+    "check unknown scale": (["check", MINE, "--scale", "smokey"], "did you mean 'smoke'?"),
     "nothing to show": (["status"], "holds no results"),
     "unknown option": (["run", MINE, "--sede", "3"], "--sede"),
     "seeds a word": (["run", MINE, "--seeds", "many"], "many"),
@@ -186,7 +231,7 @@ BAD = {
 def test_bad_input_gets_one_line_status_2_and_writes_nothing(name, sim, call, tmp_path):
     arguments, message = BAD[name]
     arguments = [sim if a == MINE else a for a in arguments]
-    if arguments and arguments[0] in ("run", "check", "status"):
+    if arguments and arguments[0] in ("run", "check", "report", "status"):
         arguments += ["--results", tmp_path / "r"]
     code, out, err = call(*arguments)
     assert code == 2, err

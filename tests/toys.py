@@ -157,6 +157,7 @@ from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import SGD
 from lrtheory.probes.quadratic import Directions
 from lrtheory.problems.quadratic import Quadratic
+from lrtheory.relations import greater, less
 from lrtheory.schedules import Constant
 
 experiment = Experiment(
@@ -172,9 +173,9 @@ experiment = Experiment(
     scales={"smoke": {"n_steps": 50}, "laptop": {}},
 )
 claims = [
-    Claim(id="mine-1", statement="the loss falls below its start", reference="-", status="yours",
-          quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate"), allowed=(-1.0, 0.5)),
-    Claim(id="mine-2", statement="the loss rises", reference="-", status="yours",
-          quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate"), allowed=(1.0, 9.0)),
+    Claim(id="mine-1", statement="the loss falls below half its start", relation=less(0.5), headline=True,
+          quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate")),
+    Claim(id="mine-2", statement="the loss rises", relation=greater(1.0),
+          quantity=lambda ds: (ds.loss.isel(record=-1) / ds.loss.isel(record=0)).mean("rate")),
 ]
 """

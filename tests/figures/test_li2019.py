@@ -194,23 +194,6 @@ def test_width_needs_the_same_training_sets(drawn):
         drawn("li2019_width", [finite, infinite.isel(seed=[0, 1, 2])])
 
 
-def test_ratio_interval_is_near_that_of_fieller():
-    """Fieller's closed form, from the quadratic (mean a - k mean b)^2 = t^2 var(a - k b)/n; equal to first order."""
-    from scipy import stats
-
-    rng = np.random.default_rng(3)
-    b = 1 + 0.1 * rng.standard_normal(12)
-    a = 4 * b + 0.3 * rng.standard_normal(12)
-    t2 = stats.t.ppf(0.995, 11) ** 2 / 12
-    cov = np.cov(a, b)
-    roots = np.roots([b.mean() ** 2 - t2 * cov[1, 1], -2 * (a.mean() * b.mean() - t2 * cov[0, 1]),
-                      a.mean() ** 2 - t2 * cov[0, 0]])  # fmt: skip
-    ratio, low, high = li.ratio_interval(a, b)
-    assert ratio == pytest.approx(a.mean() / b.mean())
-    assert [low, high] == pytest.approx(sorted(roots), rel=0.02)
-    assert np.isnan(li.ratio_interval(a, 0 * b)).all()
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(1e-5, "10⁻⁵"), (2e-4, "2×10⁻⁴"), (0.02, "0.02"), (0.002, "0.002"), (0.01, "10⁻²"), (1.0, "1"), (0.35, "0.35")],

@@ -26,22 +26,19 @@ def test_shapes_and_divergence(results):
     assert np.isfinite(sgd.w.sel(rate=1.9)).all()
 
 
-@pytest.mark.parametrize("sim", [quadratic_plateau, quadratic_sde], ids=["sgd", "sde"])
-def test_claims_give_one_number_a_seed_at_every_scale(sim, results):
-    ds = results[0] if sim is quadratic_plateau else results[1]
-    assert len({claim.id for claim in sim.claims}) == len(sim.claims)
-    for claim in sim.claims:
-        assert claim.id.startswith("quadratic")
-        values = np.asarray(claim.quantity(ds))
-        assert values.shape == (16,) and np.isfinite(values).all(), claim.id
+def test_what_is_exact_is_true_of_every_seed(results):
+    """A share of 95 % asks for more than 16 seeds; here all of them must be right."""
+    claims = {claim.id: claim for claim in quadratic_plateau.claims}
+    for name in ("quadratic-7", "quadratic-8"):
+        assert np.asarray(claims[name].quantity(results[0])).all(), name
 
 
 def test_verdicts_that_do_not_need_many_seeds(results):
-    """Claims 7 and 8 are deterministic; the SDE law is off by 15, and 1.0 by far outside its interval: see claim 6."""
-    verdicts = {claim.id: claim.verdict(results[0]).verdict for claim in quadratic_plateau.claims}
-    assert {verdicts[f"quadratic-{i}"] for i in (7, 8, 9)} == {"holds"}
-    assert verdicts["quadratic-6"] == "refuted"
-    assert "refuted" not in {verdicts[f"quadratic-{i}"] for i in (1, 2, 3, 4, 5)}
+    """The growth above the threshold is all but deterministic, and the SDE law is off by 15, in claim 6."""
+    verdicts = {c.id: c.verdict(results[0]).verdict for c in quadratic_plateau.claims}
+    assert {verdicts["quadratic-6"], verdicts["quadratic-9"]} == {"holds"}
+    assert "refuted" not in verdicts.values()
+    assert "refuted" not in {c.verdict(results[1]).verdict for c in quadratic_sde.claims}
 
 
 def test_figure_draws_what_was_measured(results):
