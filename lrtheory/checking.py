@@ -32,7 +32,7 @@ def open_results_of(sim: Sim, scale: str, results: Path) -> xr.Dataset | None:
     """Return the results of a sim at a scale; None where there are none.
 
     Raises:
-        StoreError: results of another configuration. More or fewer seeds are the same statement, decided better or
+        StoreError: results of another configuration. More or fewer replicates are the same statement, decided better or
             worse; any other difference would make it a statement about something else.
     """
     from lrtheory.store import configuration, describe, differences, open_results
@@ -41,9 +41,16 @@ def open_results_of(sim: Sim, scale: str, results: Path) -> xr.Dataset | None:
     made_by = configuration(folder)
     if made_by is None:
         return None
-    different = differences(made_by, describe(at_scale(sim.experiment, scale)))
-    if any(not d.startswith(("seeds:", "data_seeds:")) for d in different):
-        raise StoreError(f"{folder} is not of this sim's configuration ({'; '.join(different[:3])}): run it anew")
+    wanted = describe(at_scale(sim.experiment, scale))
+    field = "seeds" if wanted["data_seeds"] is None else "data_seeds"
+    if made_by[field] is not None:
+        wanted[field] = made_by[field]
+    different = differences(made_by, wanted)
+    if different:
+        raise StoreError(
+            f"{folder} is not of this sim's configuration ({'; '.join(different[:3])}): remove it and run the "
+            "sim again, or choose another --results"
+        )
     return open_results(folder)
 
 
@@ -86,38 +93,53 @@ def until_decided(
     Args:
         sims, scale, results, alpha: as in :func:`assess`.
         seeds: how many a sim without results begins with (data seeds, where it has these); None: as it declares.
-        max_seeds: never more than this many.
+        max_seeds: none is added beyond this many.
         say: is told what is run, one line a time.
     """
-    from lrtheory.store import replicates
+    from lrtheory.store import mark_looked, replicates
     from lrtheory.sweep import run
 
     _refuse_twins(sims)
+    by_name: dict[str, list[Sim]] = {}  # several files may have claims on one experiment
+    for sim in sims:
+        if sim.claims:
+            by_name.setdefault(sim.experiment.name, []).append(sim)
     found: dict[str, list[_Line]] = {}
-    waiting = {sim.experiment.name: sim for sim in sims if sim.claims}
     wanted: dict[str, int] = {}
+    for name, [sim, *_] in by_name.items():
+        experiment = at_scale(sim.experiment, scale)
+        declared = experiment.seeds if experiment.data_seeds is None else experiment.data_seeds
+        if not replicates(results / scale / name):
+            wanted[name] = min(declared if seeds is None else seeds, max_seeds)
+    waiting = list(by_name)
     look = 1
     while True:
-        for name, sim in waiting.items():
-            known = look == 1 and replicates(results / scale / name) > 0
-            ds = open_results_of(sim, scale, results) if known else None
-            if ds is None:
-                experiment = _with_replicates(at_scale(sim.experiment, scale), wanted.get(name, seeds))
-                ds = run(experiment, results=results / scale / name)
-            found[name] = _weigh_all(sim, ds, ANYTIME)
-        entries = _entries([line for lines in found.values() for line in lines], alpha)
-        undecided = [e for e in entries if e.verdict.more_seeds_may_decide]
-        more = [e for e in undecided if e.verdict.n < max_seeds]
-        say(f"look {look}: {len(entries) - len(undecided)} of {len(entries)} claims need no more seeds")
-        if not more:
-            return entries
-        waiting = {e.sim.experiment.name: e.sim for e in more}
         for name in waiting:
-            entry = next(e for e in more if e.sim.experiment.name == name)
-            n = entry.verdict.n
+            if name in wanted:
+                experiment = _with_replicates(at_scale(by_name[name][0].experiment, scale), wanted[name])
+                run(experiment, results=results / scale / name)
+            mark_looked(results / scale / name)
+            lines = []
+            for sim in by_name[name]:
+                ds = open_results_of(sim, scale, results)
+                lines += [] if ds is None else _weigh_all(sim, ds, ANYTIME)
+            found[name] = lines
+        entries = _entries([line for name in by_name for line in found[name]], alpha)
+        undecided = [e for e in entries if e.verdict.verdict == "undecided"]
+        more = [e for e in undecided if e.verdict.more_seeds_may_decide and e.verdict.n < max_seeds]
+        say(f"look {look}: {len(entries) - len(undecided)} of {len(entries)} claims decided")
+        if not more:
+            if undecided:
+                say(f"undecided with the seeds that --max-seeds {max_seeds} allows, or for want of something else: "
+                    + ", ".join(e.claim.id for e in undecided))  # fmt: skip
+            return entries
+        waiting = list(dict.fromkeys(e.sim.experiment.name for e in more))
+        for name in waiting:
+            own = [e for e in more if e.sim.experiment.name == name]
+            n = own[0].verdict.n
             wanted[name] = next_size(n, max_seeds)
-            seconds = entry.attrs["seconds"] / n * (wanted[name] - n)
-            ids = ", ".join(e.claim.id for e in more if e.sim.experiment.name == name)
+            seconds = own[0].attrs["seconds"] / n * (wanted[name] - n)
+            ids = ", ".join(e.claim.id for e in own)
             say(f"  {name}: {n} -> {wanted[name]} seeds, about {seconds:.0f} s, for {ids}")
         look += 1
 

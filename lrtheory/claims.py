@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -129,6 +130,8 @@ class Claim:
 
     def __post_init__(self) -> None:
         """Refuse an unknown status; remember where the claim was declared."""
+        if not re.fullmatch(r"[\w.-]+", self.id):
+            raise ConfigError(f"claim id {self.id!r} is not allowed: it must be of letters, digits, '-', '_' and '.'")
         if self.status not in STATUSES:
             raise ConfigError(f"claim {self.id}: status {self.status!r} is not one of {', '.join(STATUSES)}")
         if not isinstance(self.relation, Relation):
@@ -192,13 +195,13 @@ def weigh(claim: Claim, ds: xr.Dataset, inference: Inference | None = None) -> W
         claim: the claim.
         ds: its results.
         inference: :data:`~lrtheory.inference.FIXED` or :data:`~lrtheory.inference.ANYTIME`; by default the second where
-            seeds were added to the results after they were first complete.
+            seeds were added to the results after they were first complete, or might have been (``--until-decided``).
 
     Raises:
         ConfigError: a quantity that is not what its relation asks for.
     """
     if inference is None:
-        inference = ANYTIME if ds.attrs.get("seeds_added", 0) else FIXED
+        inference = ANYTIME if ds.attrs.get("seeds_added", 0) or ds.attrs.get("looked", False) else FIXED
     n = ds.sizes["data_seed" if "data_seed" in ds.sizes else "seed"]
     n_seeds = n * (ds.sizes["seed"] if "data_seed" in ds.sizes else 1)
 
@@ -227,7 +230,7 @@ def _named(claim: Claim) -> Iterator[None]:
         raise ConfigError(f"claim {claim.id}: {error}") from error
     except Exception as error:  # whatever a user's quantity or prediction raises
         line = str(error).strip().split("\n")[0]
-        raise ConfigError(f"claim {claim.id}: {type(error).__name__} in its quantity: {line}") from error
+        raise ConfigError(f"claim {claim.id}: {type(error).__name__} when it was judged: {line}") from error
 
 
 def decide(weighed: Sequence[Weighed], alpha: float = 0.05) -> list[Verdict]:

@@ -135,7 +135,8 @@ def check(
 ) -> int:
     """Hold every claim of the sims against their results: holds, refuted, or undecided.
 
-    The exit status is 0 when every verdict is the recorded one, 1 when one changed, 2 when something is missing.
+    The exit status is 0 when every verdict that is recorded is the recorded one, 1 when one changed, 2 when something
+    is missing. Holm's correction is over the claims of this report: a part of the sims may decide more than all do.
 
     Args:
         sims: names or files; all of sims/ when none is given.
@@ -146,7 +147,7 @@ def check(
         recorded: the file with recorded verdicts; docs/claims.md unless told otherwise.
         until_decided: run the sims, and add seeds wherever a claim is undecided.
         seeds: with --until-decided, how many seeds a sim without results begins with.
-        max_seeds: with --until-decided, never more seeds than this.
+        max_seeds: with --until-decided, no seeds are added beyond this many.
     """
     _alpha(alpha)
     if seeds is not None and not until_decided:
@@ -154,10 +155,14 @@ def check(
     for name, value in (("--seeds", seeds), ("--max-seeds", max_seeds)):
         if value is not None and value < FEWEST:
             raise ConfigError(f"{name} = {value} is not allowed: it must be >= {FEWEST}, to be judged at all")
+    if seeds is not None and seeds > max_seeds:
+        raise ConfigError(f"--seeds = {seeds} is not allowed: it must be <= --max-seeds = {max_seeds}")
     defer()
     loaded = [load_sim(s) for s in (sims or sorted(sim_names()))]
     for sim in loaded:
         at_scale(sim.experiment, scale)
+    if not any(sim.claims for sim in loaded):
+        raise ConfigError(f"{', '.join(str(sim.path) for sim in loaded)}: no `claims = [...]` to check")
     from lrtheory import checking, tables
     from lrtheory.record import find_record, markdown
 
@@ -186,8 +191,11 @@ def check(
     changed = [e.claim.id for e in entries if then.get(e.claim.id, e.verdict.verdict) != e.verdict.verdict]
     said = ", ".join(f"{n} {w}" for w, n in counts.items())
     print(f"\n{said}; the chance that any of these verdicts is wrong is at most {100 * alpha:g} %", file=out)
-    if then:
-        print(f"against the record: {len(changed)} changed {' '.join(changed)}".rstrip(), file=out)
+    compared = sum(e.claim.id in then for e in entries)
+    if compared:
+        print(f"against the record: {compared} compared, {len(changed)} changed {' '.join(changed)}".rstrip(), file=out)
+        if len(entries) != len(then):
+            print(f"(corrected for {len(entries)} claims; the record, for {len(then)})", file=out)
     elif before.verdicts:
         print(f"no verdicts are recorded at scale {scale} (the record is of {before.scale})", file=out)
     if missing:
@@ -233,9 +241,11 @@ def report(
             ds = checking.open_results_of(entry.sim, scale, results)
             if ds is not None and (one := replay(entry.claim, ds, alpha / 2 / len(entries))) is not None:
                 replays.append(one)
+    ids = {entry.claim.id for entry in entries}
+    then = {k: v for k, v in find_record(recorded).at(scale).items() if k in ids}
     page = write(
         entries, scale=scale, figures=figures or Path("build", scale, "figures"), alpha=alpha,
-        out=out or Path("build", scale, "report"), recorded=find_record(recorded).at(scale), replays=replays,
+        out=out or Path("build", scale, "report"), recorded=then, replays=replays,
     )  # fmt: skip
     print(f"{page}: {len(entries)} claims")
     if missing:

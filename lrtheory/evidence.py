@@ -54,7 +54,7 @@ class Slacks(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Relation(abc.ABC):
-    """What is claimed of a quantity; made by the functions at the end of this module."""
+    """What is claimed of a quantity; made by the functions of :mod:`lrtheory.relations`."""
 
     @property
     @abc.abstractmethod

@@ -84,7 +84,7 @@ class _AnyTime(Inference):
     name = "any-time"
 
     #: Variance of the normal mixture over the effect, in standard deviations of one seed: N(0, 2^2). So effects of 1/4
-    #: to 3 of them are decided with about as many seeds as a fixed design that knows the effect would take.
+    #: to 3 of them are decided with about as many seeds as a fixed design of 99 % power that knows the effect takes.
     mixture = 4.0
 
     def p(self, t: Any, n: int) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lrtheory.checking import Entry
 from lrtheory.errors import ConfigError
 from lrtheory.papers import PAPERS
-from lrtheory.tables import interval, measured, seeds
+from lrtheory.tables import interval, level, measured, seeds
 
 COLUMNS = ("claim", "verdict", "statement", "claimed", "measured", "interval", "level", "seeds", "status", "stands on")
 
@@ -56,7 +56,7 @@ def markdown(entries: Sequence[Entry], scale: str, alpha: float) -> str:
             remarks += [f"regime: {e.claim.regime.text}"] if e.claim.regime else []
             cells = (
                 e.claim.id, f"**{v.verdict}**", e.claim.statement, e.claim.relation.predicted, measured(e), interval(e),
-                f"{100 * v.level:.4g} %" + (", any-time" if v.method == "any-time" else ""), seeds(e), e.claim.status,
+                level(e), seeds(e), e.claim.status,
                 e.claim.reference, "; ".join(remarks),
             )  # fmt: skip
             lines.append("| " + " | ".join(c.strip().replace("|", "\\|") for c in cells) + " |")

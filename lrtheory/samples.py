@@ -53,8 +53,10 @@ def _replicates(relation: Relation, ds: xr.Dataset, raw: Any) -> tuple[np.ndarra
     what = " and ".join(d.replace("_", " ") for d in wanted)
     x = None if along is None else ds[along].values
     counts = isinstance(relation, Share)
-    if (np.asarray(raw).dtype.kind == "b") > counts:
+    if not isinstance(raw, tuple) and (np.asarray(raw).dtype.kind == "b") > counts:
         raise ConfigError("its quantity is true or false: claim a share(at_least=...) of it")
+    if isinstance(raw, tuple):
+        raise ConfigError("its quantity is a pair: claim a ratio(...) of it")
     if isinstance(raw, xr.DataArray):
         if replicate == "data_seed" and "seed" in raw.dims:
             if counts:

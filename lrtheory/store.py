@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "Store", "configuration", "describe", "differences", "is_complete", "open_results", "parts_of", "renew",
-    "replicates", "status", "unfinished",
+    "Store", "configuration", "describe", "differences", "is_complete", "mark_looked", "open_results", "parts_of",
+    "renew", "replicates", "status", "unfinished",
 ]  # fmt: skip
 
 
@@ -183,12 +183,21 @@ def replicates(folder: str | Path) -> int:
     return 0 if any(damaged(part) is not None for part, _ in parts) else sum(n for _, n in parts)
 
 
+#: Name of an empty file: how many replicates there are may have followed from what they showed.
+LOOKED = "looked"
+
+
+def mark_looked(folder: str | Path) -> None:
+    """Remember that results are being looked at to see whether they want more replicates."""
+    (Path(folder) / LOOKED).touch()
+
+
 def open_results(folder: str | Path, first: int | None = None) -> xr.Dataset:
     """Return the results in ``folder`` as an ``xarray.Dataset`` whose attributes are the manifest.
 
     Where replicates were added, those of the complete parts follow those of the base; ``seeds`` (or ``data_seeds``),
     ``cells``, ``seconds`` and ``diverged_share`` are of all of them, and the other fields are the base's. The attribute
-    ``seeds_added`` counts the replicates that are not of the base.
+    ``seeds_added`` counts the replicates that are not of the base; ``looked`` is that of :func:`mark_looked`.
 
     Args:
         folder: what a run was given.
@@ -232,6 +241,7 @@ def open_results(folder: str | Path, first: int | None = None) -> xr.Dataset:
         seconds=round(sum(d.attrs["seconds"] for d in datasets), 2),
         diverged_share=float((dataset.diverged_at >= 0).mean()),
         seeds_added=max(0, dataset.sizes[along] - n_base),
+        looked=(folder / LOOKED).exists(),
     )
 
 

@@ -226,7 +226,7 @@ def _in_memory(variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarra
     data = {n: (variables[n].dims, a, dict(variables[n].attrs)) for n, a in arrays.items()}
     coordinates = {n: (v.dims, v.values, dict(v.attrs)) for n, v in variables.items() if v.values is not None}
     share = float((arrays["diverged_at"] >= 0).mean())
-    return xr.Dataset(data, coordinates, {**manifest, "diverged_share": share, "seeds_added": 0})
+    return xr.Dataset(data, coordinates, {**manifest, "diverged_share": share, "seeds_added": 0, "looked": False})
 
 
 @contextlib.contextmanager

@@ -12,13 +12,13 @@ from lrtheory.checking import Entry
 
 def table(entries: Sequence[Entry], recorded: Mapping[str, str]) -> str:
     """Return the verdicts as an aligned table; a verdict that is not the recorded one says so."""
-    rows = [("claim", "verdict", "measured", "", "interval", "claimed", "seeds", "status", "statement")]
+    rows = [("claim", "verdict", "measured", "", "interval", "level", "claimed", "seeds", "status", "statement")]
     for e in entries:
         v, before = e.verdict, recorded.get(e.claim.id)
         was = f" (was {before})" if before not in (None, v.verdict) else ""
         rows.append((
-            e.claim.id, v.verdict + was, measured(e), strip(e), interval(e), e.claim.relation.predicted, seeds(e),
-            e.claim.status, e.claim.statement + (f" [{v.note}]" if v.note else ""),
+            e.claim.id, v.verdict + was, measured(e), strip(e), interval(e), level(e), e.claim.relation.predicted,
+            seeds(e), e.claim.status, e.claim.statement + (f" [{v.note}]" if v.note else ""),
         ))  # fmt: skip
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(r, widths, strict=False)), r[-1]]) for r in rows]
@@ -34,6 +34,11 @@ def measured(entry: Entry) -> str:
 def interval(entry: Entry) -> str:
     """Return the interval at the level at which the claim was decided."""
     return f"[{entry.verdict.low:.4g}, {entry.verdict.high:.4g}]"
+
+
+def level(entry: Entry) -> str:
+    """Return the confidence level of the interval, and how it was made where seeds may have been added."""
+    return f"{100 * entry.verdict.level:.4g} %" + (" any-time" if entry.verdict.method == "any-time" else "")
 
 
 def seeds(entry: Entry) -> str:
@@ -121,7 +126,7 @@ def as_junit(entries: Sequence[Entry], recorded: Mapping[str, str], scale: str) 
             )  # fmt: skip
         case = ElementTree.SubElement(suites[name], "testcase", classname=f"{scale}.{name}", name=e.claim.id)
         said = f"{e.verdict.verdict}: {e.claim.statement}; claimed {e.claim.relation.predicted}, "
-        said += f"measured {measured(e)} {interval(e)}, {seeds(e)} seeds"
+        said += f"measured {measured(e)} {interval(e)}, seeds: {seeds(e)}"
         if e in changed:
             message = f"recorded {recorded[e.claim.id]}, now {e.verdict.verdict}"
             ElementTree.SubElement(case, "failure", message=message).text = said

@@ -22,12 +22,12 @@ experiment = Experiment(
     n_steps=round(TIME / RATE) + 1,
     n_records=10,
     axes={"macro_step": Axis("dynamics.macro_step", (0.0, 0.5), unit="time")},
-    seeds=80,
+    seeds=48,
     precision="f32",
     scales={
         "smoke": {"seeds": 3, "schedule.caps.0": 20.0, "n_steps": 401, "problem.m_v": 1024},
         "laptop": {},
-        "paper": {"seeds": 96, "problem.m_v": 20_480, "problem.m_w": 512},
+        "paper": {"seeds": 64, "problem.m_v": 20_480, "problem.m_w": 512},
     },
 )
 
@@ -38,7 +38,7 @@ def _apart(end):
     return end.sel(macro_step=0.5) - literal, literal
 
 
-CHOICES = "lambda = 2e-4, t = 100, |z| = 10 and 80 seeds: chosen to decide within seconds"
+CHOICES = "lambda = 2e-4, t = 100, |z| = 10 and 48 seeds: chosen to decide within seconds"
 
 claims = [
     Claim(

@@ -64,7 +64,7 @@ claims = [
         status="derived",
         quantity=_p_error,
         relation=decreasing("theta", tolerance=0.005),
-        choices=CHOICES,
+        choices=f"{CHOICES}; the tolerance was chosen after looking",
     ),
     Claim(
         id="li2019-13a-rank",

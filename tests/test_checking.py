@@ -78,6 +78,7 @@ def test_seeds_are_added_only_where_a_claim_is_undecided(check, tmp_path):
     code, later, _ = check({"a": EASY, "b": EASY + HARD})
     assert later["b-hard"]["method"] == "any-time" and later["b-hard"]["verdict"] == "holds"
     assert later["b-hard"]["estimate"] == rows["b-hard"]["estimate"]
+    assert later["a-easy"]["method"] == "any-time"  # none was added, but it was looked at to see
 
 
 def test_it_stops_at_max_seeds(check):
@@ -96,6 +97,31 @@ def test_a_second_call_goes_on_from_the_seeds_that_are_there(check):
     first = check({"a": NULL}, "--until-decided", "--seeds", 8, "--max-seeds", 12)[1]
     second = check({"a": NULL}, "--until-decided", "--seeds", 8, "--max-seeds", 18)[1]
     assert (first["a-null"]["n_seeds"], second["a-null"]["n_seeds"]) == (12, 18)
+
+
+def test_two_files_may_have_claims_on_one_experiment(check, tmp_path):
+    check({"a": EASY}, "--until-decided", "--seeds", 8)
+    text = (tmp_path / "a.py").read_text().replace('id="a-easy"', 'id="a-other"')
+    (tmp_path / "again.py").write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["check", str(tmp_path / "a.py"), str(tmp_path / "again.py"), "--scale", "smoke", "--until-decided",
+                  "--results", str(tmp_path / "r"), "--recorded", str(record(tmp_path))])  # fmt: skip
+    assert stop.value.code == 0
+
+
+def record(folder):
+    path = folder / "claims.md"
+    path.write_text("Recorded at scale `smoke`\n\n| a-easy | **holds** |\n| a-other | **holds** |\n")
+    return path
+
+
+def test_results_of_another_replicate_are_not_judged(check, tmp_path):
+    check({"a": EASY}, "--until-decided", "--seeds", 8)
+    path = tmp_path / "a.py"
+    path.write_text(path.read_text().replace("seeds=20,", "seeds=8, data_seeds=4,"))
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["check", str(path), "--scale", "smoke", "--results", str(tmp_path / "r")])
+    assert stop.value.code == 2
 
 
 def test_without_a_number_it_begins_with_what_the_sim_declares(check):

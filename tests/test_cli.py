@@ -103,9 +103,9 @@ RECORD = "Recorded at scale `{}`\n\n| mine-1 | **holds** |\n| mine-2 | **{}** |\
 @pytest.mark.parametrize(
     ("scale", "second", "code", "said"),
     [
-        ("smoke", "refuted", 0, "against the record: 0 changed\n"),
-        ("smoke", "holds", 1, "against the record: 1 changed mine-2\n"),
-        ("smoke", "undecided", 1, "against the record: 1 changed mine-2\n"),
+        ("smoke", "refuted", 0, "against the record: 2 compared, 0 changed\n"),
+        ("smoke", "holds", 1, "against the record: 2 compared, 1 changed mine-2\n"),
+        ("smoke", "undecided", 1, "against the record: 2 compared, 1 changed mine-2\n"),
         ("laptop", "holds", 0, "no verdicts are recorded at scale smoke (the record is of laptop)\n"),
     ],
 )

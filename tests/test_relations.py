@@ -466,7 +466,7 @@ MISUSE = {
     "three for a ratio": (ratio(0, 1), (NOISE[:, 0],) * 3, "pair"),
     "a list for a ratio": (ratio(0, 1), [NOISE[:, 0]] * 2, "pair"),
     "a curve in a ratio": (ratio(0, 1), (NOISE, NOISE[:, 0]), "one number a seed"),
-    "a pair for a mean": (greater(0), (NOISE[:, 0], NOISE[:, 1]), "one number a seed"),
+    "a pair for a mean": (greater(0), (NOISE[:, 0], NOISE[:, 1]), "a pair: claim a ratio"),
     "a ragged pair for a mean": (greater(0), (NOISE[:, 0], 1.0), "quantity"),
     "a curve for a mean": (greater(0), NOISE, "one number a seed"),
     "a mean for a curve": (increasing("rate"), NOISE[:, 0], "one number a seed and rate"),
