@@ -124,7 +124,7 @@ def test_attributes_are_those_of_all_parts(grown, whole):
     manifests = [json.loads((p / "manifest.json").read_text()) for p in parts]
     assert ds.attrs["seeds"] == 9 and ds.attrs["cells"] == 18 and ds.attrs["seeds_added"] == 5
     assert ds.attrs["seconds"] == pytest.approx(sum(m["seconds"] for m in manifests))
-    own = {"seeds", "cells", "seconds", "diverged_share", "seeds_added"}
+    own = {"seeds", "cells", "seconds", "diverged_share", "seeds_added", "looked"}
     assert {k: v for k, v in ds.attrs.items() if k not in own} == {
         k: v for k, v in manifests[0].items() if k not in own
     }
