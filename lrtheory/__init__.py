@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lrtheory.errors import ConfigError, StoreError
     from lrtheory.experiment import Axis, Experiment
     from lrtheory.store import open_results
+    from lrtheory.sub_paths import SubPaths
     from lrtheory.sweep import run
 
 __version__ = "0.1.0"
@@ -26,14 +27,15 @@ _HOME = {
     "ConfigError": "lrtheory.errors",
     "Experiment": "lrtheory.experiment",
     "StoreError": "lrtheory.errors",
+    "SubPaths": "lrtheory.sub_paths",
     "open_results": "lrtheory.store",
     "run": "lrtheory.sweep",
 }
 _MODULES = ("claims", "dynamics", "problems", "probes", "relations", "schedules", "statistics", "theory")
 
 __all__ = [
-    "Axis", "Claim", "ConfigError", "Experiment", "StoreError", "claims", "dynamics", "open_results", "probes",
-    "problems", "relations", "run", "schedules", "statistics", "theory",
+    "Axis", "Claim", "ConfigError", "Experiment", "StoreError", "SubPaths", "claims", "dynamics", "open_results",
+    "probes", "problems", "relations", "run", "schedules", "statistics", "theory",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from lrtheory.pytree import is_static
 #: Names of variables and dimensions that every result has.
 TAKEN = {
     "record", "step", "time", "lr", "stage", "stage_index", "stage_step", "stage_time", "stage_reason", "stop_step",
-    "diverged_at", "seed", "data_seed",
+    "diverged_at", "seed", "data_seed", "decay_step", "sub_record", "sub_step",
 }  # fmt: skip
 
 
@@ -66,9 +66,11 @@ class Experiment:
     Attributes:
         name: the stem of the results folder.
         problem, dynamics, schedule, probes: see the modules of those names.
-        n_steps: steps of the shared clock in one cell.
+        n_steps: steps of the shared clock in one cell (on its main path, if it has sub-paths).
         n_records: how often the probes are read, besides once before the first step.
         record_spacing: ``"linear"`` or ``"log"`` spacing of those steps.
+        sub_paths: what branches off at given steps and goes on by itself, a :class:`~lrtheory.sub_paths.SubPaths`;
+            None: nothing does.
         axes: dimension name -> :class:`Axis`; all combinations are run.
         seeds: number of seeds; of each data seed, where there are data seeds.
         data_seeds: number of data seeds, as a dimension of its own. Seeds of one data seed share the data and differ in
@@ -89,6 +91,7 @@ class Experiment:
     n_steps: int
     n_records: int = 50
     record_spacing: str = "linear"
+    sub_paths: Any = None
     axes: Mapping[str, Axis] = dataclasses.field(default_factory=dict)
     seeds: int = 16
     data_seeds: int | None = None
@@ -120,12 +123,13 @@ class Experiment:
             self.record_spacing in ("linear", "log"),
             field="record_spacing", value=self.record_spacing, allowed="'linear' or 'log'",
         )  # fmt: skip
+        roots = ("problem", "dynamics", "schedule", *(() if self.sub_paths is None else ("sub_paths",)))
         clash = sorted(TAKEN & set(self.axes))
         require(not clash, field="axes", value=clash, allowed="named otherwise: these names are taken by results")
         for axis in self.axes.values():
             require(
-                axis.path.split(".")[0] in ("problem", "dynamics", "schedule"),
-                field="axis path", value=axis.path, allowed="a field of problem, dynamics or schedule",
+                axis.path.split(".")[0] in roots,
+                field="axis path", value=axis.path, allowed=f"a field of {', '.join(roots[:-1])} or {roots[-1]}",
             )  # fmt: skip
         _check_overlap(self.axes)
         _check_parts(self)
@@ -148,10 +152,18 @@ def _check_overlap(axes: Mapping[str, Axis]) -> None:
 
 
 def _check_parts(experiment: Experiment) -> None:
-    for part in (experiment.problem, experiment.dynamics, experiment.schedule, *experiment.probes):
+    for part in (
+        experiment.problem, experiment.dynamics, experiment.schedule, experiment.sub_paths, *experiment.probes
+    ):  # fmt: skip
         check = getattr(part, "check", None)
         if check is not None:
             check()
+    if experiment.sub_paths is not None:
+        last = max(experiment.sub_paths.decay_steps)
+        require(
+            last <= experiment.n_steps,
+            field="sub_paths.decay_steps", value=last, allowed=f"at most n_steps = {experiment.n_steps}, the main path",
+        )  # fmt: skip
 
 
 def _children(node: Any) -> list[str]:

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +18,18 @@ from lrtheory.experiment import Experiment, static_axes, with_value
 from lrtheory.grid import roles, sizes_of
 from lrtheory.lazy import jax, jnp
 from lrtheory.part import Variable
-from lrtheory.simulate import cell_keys, record_steps, simulate, start
+from lrtheory.simulate import begin, cell_keys, record_steps, simulate_paths, start
 
 #: How many times a batch was traced since import; the tests hold it to one a sweep.
 trace_count = 0
 
 UNITS = {"time": "time", "lr": "time per step", "stage_time": "time", "stage_step": "step", "stop_step": "step"}
+
+#: The parts of an experiment in which the members of a group differ.
+MEMBER_PARTS = ("dynamics", "schedule", "sub_paths")
+
+#: What is recorded of sub-paths is called as on the main path, with this in front.
+SUB = "sub_"
 
 
 @contextlib.contextmanager
@@ -79,7 +86,14 @@ def _floats(tree: Any) -> Any:
 
 
 def _steps(experiment: Experiment) -> np.ndarray:
-    return record_steps(experiment.n_steps, experiment.n_records, experiment.record_spacing)
+    """Return the steps at which a main path is looked at: records, and decays."""
+    steps = record_steps(experiment.n_steps, experiment.n_records, experiment.record_spacing)
+    decays = () if experiment.sub_paths is None else experiment.sub_paths.decay_steps
+    return np.union1d(steps, decays).astype(int)
+
+
+def _sub_steps(experiment: Experiment) -> np.ndarray:
+    return record_steps(experiment.sub_paths.n_steps, experiment.sub_paths.n_records, "linear")
 
 
 def _first(experiment: Experiment) -> tuple[int, int]:
@@ -94,34 +108,76 @@ def _batch(experiment: Experiment) -> Callable[..., Any]:
     """
     steps = _steps(experiment)
 
-    def run_chunk(problem: Any, dynamics: Any, schedule: Any, seed: Any, data_seed: Any) -> dict[str, Any]:
+    def run_chunk(
+        problem: Any, dynamics: Any, schedule: Any, sub_paths: Any, seed: Any, data_seed: Any
+    ) -> dict[str, Any]:
         global trace_count
         trace_count += 1
         keys = jax.vmap(lambda s, d: cell_keys(experiment.root_seed, s, d))(seed, data_seed)
-        records, outcome = simulate(
-            problem, dynamics, schedule, experiment.probes, keys, steps, over_groups=jax.vmap, over_members=jax.vmap
-        )
-        return {**{k: jnp.moveaxis(v, 0, 2) for k, v in records.items()}, **outcome}
+        parts = (problem, dynamics, schedule, sub_paths, experiment.probes, keys, steps)
+        records, outcome, sub_records, sub_outcome = simulate_paths(*parts, jax.vmap, jax.vmap)
+        return {
+            **{k: jnp.moveaxis(v, 0, 2) for k, v in records.items()},
+            **outcome,
+            **{SUB + k: jnp.moveaxis(v, 0, 3) for k, v in sub_records.items()},
+            **{SUB + k: v for k, v in sub_outcome.items()},
+        }
 
     return run_chunk
 
 
-def _shapes(experiment: Experiment) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the shapes of records and outcome of one cell, without computing anything."""
+def _shapes(experiment: Experiment) -> tuple[dict[str, Any], ...]:
+    """Return the shapes of what :func:`simulate_paths` returns of one cell, without computing anything."""
     # Every value of every axis must fit the program, before anything is written.
-    for dims, part in zip(roles(experiment)[1:], ("problem", ("dynamics", "schedule")), strict=True):
+    for dims, parts in zip(roles(experiment)[1:], (("problem",), MEMBER_PARTS), strict=True):
         for name in dims:
             if name in experiment.axes:
                 cells = [{name: i} for i in range(len(experiment.axes[name].values))]
-                for p in (part,) if isinstance(part, str) else part:
-                    stacked(experiment, [name], p, cells)
+                for part in parts:
+                    stacked(experiment, [name], part, cells)
 
     def one_cell(seed: Any) -> Any:
-        keys = cell_keys(experiment.root_seed, seed)
-        parts = (_floats(experiment.problem), _floats(experiment.dynamics), _floats(experiment.schedule))
-        return simulate(*parts, experiment.probes, keys, _steps(experiment))
+        e = experiment
+        parts: Any = _floats((e.problem, e.dynamics, e.schedule, e.sub_paths))
+        return simulate_paths(*parts, e.probes, cell_keys(e.root_seed, seed), _steps(e))
 
     return jax.eval_shape(one_cell, 0)
+
+
+#: Dimensions after those of a cell, and shape and type of what is recorded of one cell.
+Layout = tuple[tuple[str, ...], Any]
+
+
+def _laid_out(experiment: Experiment, inner: Mapping[str, tuple[str, ...]]) -> dict[str, Layout]:
+    """Return the layout of everything that is recorded.
+
+    Raises:
+        ConfigError: when something is called like something else.
+    """
+
+    def laid_out(found: Mapping[str, Any], lead: tuple[str, ...], prefix: str) -> dict[str, Layout]:
+        out = {}
+        for name, value in found.items():
+            n = value.ndim - len(lead)
+            extra = (prefix + "stage_index",) if name.startswith("stage_") and n else inner.get(name)
+            out[prefix + name] = (*lead, *(extra or (f"{name}_{i}" for i in range(n)))), value
+        return out
+
+    records, outcome, sub_records, sub_outcome = _shapes(experiment)
+    # The records of sub-paths are in front where they are made, and after the decay steps where they are kept.
+    sub_records = {
+        k: jax.ShapeDtypeStruct((v.shape[1], v.shape[0], *v.shape[2:]), v.dtype) for k, v in sub_records.items()
+    }
+    parts = (
+        laid_out(records, ("record",), ""),
+        laid_out(outcome, (), ""),
+        laid_out(sub_records, ("decay_step", "sub_record"), SUB),
+        laid_out(sub_outcome, ("decay_step",), SUB),
+    )
+    twice = [name for name, n in Counter(itertools.chain(*parts)).items() if n > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]!r} is recorded twice: leave out one of the probes, or rename what it returns")
+    return {name: value for part in parts for name, value in part.items()}
 
 
 def template(experiment: Experiment) -> dict[str, Variable]:
@@ -130,31 +186,26 @@ def template(experiment: Experiment) -> dict[str, Variable]:
     Raises:
         ConfigError: when an axis is called like a variable, or changes the shape of one.
     """
-    variants = [_shapes(e) for e in all_apart(experiment)]
-    records, outcome = variants[0]
-    for other in variants[1:]:
-        for name, value in {**records, **outcome}.items():
-            seen = {**other[0], **other[1]}[name].shape
-            if seen != value.shape:
-                axes = ", ".join(static_axes(experiment))
-                raise ConfigError(
-                    f"{name} has shape {value.shape} at one value of axis {axes} and {seen} at another: "
-                    "leave out the probe that records it"
-                )
     inner: dict[str, tuple[str, ...]] = {}
     units = dict(UNITS)
     for probe in experiment.probes:
         inner.update(getattr(probe, "dims", {}))
         units.update(getattr(probe, "units", {}))
     sizes = sizes_of(experiment)
+    variants = [_laid_out(e, inner) for e in all_apart(experiment)]
+    for other in variants[1:]:
+        for name, (_, value) in variants[0].items():
+            seen = other[name][1].shape
+            if seen != value.shape:
+                axes = ", ".join(static_axes(experiment))
+                raise ConfigError(
+                    f"{name} has shape {value.shape} at one value of axis {axes} and {seen} at another: "
+                    "leave out the probe that records it"
+                )
     out: dict[str, Variable] = {}
-    for name, value in records.items():
-        extra = inner.get(name, tuple(f"{name}_{i}" for i in range(value.ndim - 1)))
-        dims, shape = (*sizes, "record", *extra), (*sizes.values(), *value.shape)
-        out[name] = Variable(dims, shape, value.dtype, {"units": units.get(name, "")})
-    for name, value in outcome.items():
-        dims = (*sizes, *(("stage_index",) if name.startswith("stage_") else ()))
-        out[name] = Variable(dims, (*sizes.values(), *value.shape), value.dtype, {"units": units.get(name, "")})
+    for name, (dims, value) in variants[0].items():
+        unit = units.get(name, units.get(name.removeprefix(SUB), ""))
+        out[name] = Variable((*sizes, *dims), (*sizes.values(), *value.shape), value.dtype, {"units": unit})
     taken = {*out, *(d for dims in inner.values() for d in dims)}
     clash = sorted(taken & set(experiment.axes))
     if clash:
@@ -167,29 +218,33 @@ def template(experiment: Experiment) -> dict[str, Variable]:
     coordinates["seed"] = (list(range(first_seed, first_seed + experiment.seeds)), "")
     if experiment.data_seeds is not None:
         coordinates["data_seed"] = (list(range(first_data_seed, first_data_seed + experiment.data_seeds)), "")
+    if experiment.sub_paths is not None:
+        coordinates["decay_step"] = (list(experiment.sub_paths.decay_steps), "step")
     for name, (values, unit) in coordinates.items():
         array = np.asarray(values)
         out[name] = Variable((name,), array.shape, array.dtype, {"units": unit, **mark}, array)
+    if experiment.sub_paths is not None:
+        sub_steps = _sub_steps(experiment)
+        out["sub_step"] = Variable(("sub_record",), sub_steps.shape, np.dtype("int64"), out["step"].attrs, sub_steps)
     return out
 
 
 def group_bytes(experiment: Experiment) -> int:
     """Return the bytes of data and state that a group of cells moves through at every step, without computing."""
     e = all_apart(experiment)[-1]
-    parts = (_floats(e.problem), _floats(e.dynamics), _floats(e.schedule))
+    problem, dynamics, schedule = _floats((e.problem, e.dynamics, e.schedule))
 
-    def begin(seed: Any) -> Any:
-        keys = cell_keys(e.root_seed, seed)
-        data = parts[0].data(keys.data)
-        return data, start(*parts, data, keys)
+    def one_cell(seed: Any) -> Any:
+        data, params = begin(problem, dynamics, cell_keys(e.root_seed, seed))
+        return data, start(problem, dynamics, schedule, data, params)
 
     def size(tree: Any) -> int:
         return sum(v.size * v.dtype.itemsize for v in jax.tree.leaves(tree))
 
-    data, clock = jax.eval_shape(begin, 0)
+    data, clock = jax.eval_shape(one_cell, 0)
     sizes = sizes_of(experiment)
-    members = math.prod(sizes[d] for d in roles(experiment)[2])
-    return size(data) + members * size(clock)
+    paths = 1 if e.sub_paths is None else len(e.sub_paths.decay_steps)
+    return size(data) + math.prod(sizes[d] for d in roles(experiment)[2]) * paths * size(clock)
 
 
 class Program:
@@ -234,8 +289,7 @@ class Program:
             data_seed = np.array([g["data_seed"] + first_data_seed for g in groups], np.int32)
         leaves = (
             stacked(e, self.groups, "problem", groups),
-            stacked(e, self.members, "dynamics", members),
-            stacked(e, self.members, "schedule", members),
+            *(stacked(e, self.members, part, members) for part in MEMBER_PARTS),
         )
         return (*jax.tree.map(lambda a: np.asarray(a, jnp.zeros(()).dtype), leaves), seed, data_seed)
 

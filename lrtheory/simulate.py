@@ -47,6 +47,14 @@ class Clock(NamedTuple):
     diverged_at: Any
 
 
+#: The axes of the clocks of the sub-paths of a cell: their step is one number, so the noise they share is drawn once.
+#: (Cells are not batched so: XLA then contracts multiply-adds by the size of a batch, and bits depend on it.)
+BY_DECAY: Any = Clock._make(None if field == "step" else 0 for field in Clock._fields)
+
+#: Folded into the noise key, where a step is otherwise: the noise of sub-paths.
+SUB_PATHS = 2**31 - 1
+
+
 def stream_key(root_seed: int, stream: str, seed: Any) -> Any:
     """Return the key of a named random stream of one seed; no other seed or stream changes it.
 
@@ -84,23 +92,43 @@ def record_steps(n_steps: int, n_records: int, spacing: str) -> np.ndarray:
     return np.unique(np.concatenate([[0], np.rint(steps)]).astype(int))
 
 
-def prepare(problem: Any, probes: Sequence[Any], keys: Keys) -> tuple[Any, tuple[Any, ...]]:
-    """Return the training data and what each probe keeps for the whole run (test sets, say)."""
-    data = problem.data(keys.data)
-    aux = tuple(
+def begin(problem: Any, dynamics: Any, keys: Keys) -> tuple[Any, Any]:
+    """Return the training data and the initial parameters, in fewer coordinates where that is exact.
+
+    A problem may offer ``reduce(data, params) -> (data, params)``, exact for laws that stay in the span of the start
+    and the gradients; whether it is used is a fact of the law's class, so it does not depend on any number.
+    """
+    data, params = problem.data(keys.data), problem.init(keys.init)
+    if getattr(dynamics, "stays_in_span", False) and hasattr(problem, "reduce"):
+        return problem.reduce(data, params)
+    return data, params
+
+
+def prepare(problem: Any, probes: Sequence[Any], data: Any, keys: Keys) -> tuple[Any, ...]:
+    """Return what each probe keeps for the whole run (test sets, say)."""
+    return tuple(
         probe.prepare(problem, data, jax.random.fold_in(keys.probe, i)) if hasattr(probe, "prepare") else ()
         for i, probe in enumerate(probes)
     )
-    return data, aux
 
 
-def start(problem: Any, dynamics: Any, schedule: Any, data: Any, keys: Keys) -> Clock:
-    """Return the clock of a cell before its first step."""
+def clock_at(schedule: Any, state: Any, diverged: Any = False) -> Clock:
+    """Return the clock of a cell that is in ``state`` before the first step of ``schedule``."""
     phase = schedule.init()
     never = jnp.full((), -1)
-    stop_step = jnp.where(schedule.stopped(phase), 0, never)
-    state = dynamics.init(problem, data, problem.init(keys.init))
-    return Clock(state, phase, jnp.zeros((), int), jnp.zeros(()), stop_step, never)
+    return Clock(
+        state,
+        phase,
+        step=jnp.zeros((), int),
+        time=jnp.zeros(()),
+        stop_step=jnp.where(schedule.stopped(phase), 0, never),
+        diverged_at=jnp.where(diverged, 0, never),
+    )
+
+
+def start(problem: Any, dynamics: Any, schedule: Any, data: Any, params: Any) -> Clock:
+    """Return the clock of a cell before its first step."""
+    return clock_at(schedule, dynamics.init(problem, data, params))
 
 
 def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: Any, clock: Clock, n: Any) -> Clock:
@@ -150,6 +178,16 @@ def measure(
     return values
 
 
+def measure_constants(problem: Any, dynamics: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock) -> Any:
+    """Return what is recorded of a cell once, before its first step: name -> array."""
+    params = dynamics.params(clock.state)
+    values: dict[str, Any] = {}
+    for probe, kept in zip(probes, aux, strict=True):
+        if hasattr(probe, "constants"):
+            values.update({k: jnp.asarray(v) for k, v in probe.constants(problem, data, params, kept).items()})
+    return values
+
+
 def outcome(clock: Clock) -> dict[str, Any]:
     """Return how a cell ended: when each stage ended and why, when it stopped, when it diverged."""
     return {
@@ -186,36 +224,99 @@ def simulate(
     Returns:
         records (name -> array whose axis 0 is the record) and outcome (name -> array).
     """
+    return simulate_paths(problem, dynamics, schedule, None, probes, keys, steps, over_groups, over_members)[:2]
 
-    def batched(function: Callable[..., Any], by_member: Sequence[Any], by_group: Sequence[Any]) -> Any:
+
+def simulate_paths(
+    problem: Any,
+    dynamics: Any,
+    schedule: Any,
+    sub_paths: Any,
+    probes: Sequence[Any],
+    keys: Keys,
+    steps: np.ndarray,
+    over_groups: Callable[..., Any] = lambda f, axes: f,
+    over_members: Callable[..., Any] = lambda f, axes: f,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return records and outcome as :func:`simulate`, and the same of sub-paths (empty where ``sub_paths`` is None).
+
+    ``sub_paths`` (:class:`lrtheory.sub_paths.SubPaths`) varies by member; its decay steps must be among ``steps``. The
+    arrays of sub-paths have the axis of decay steps after (group, member).
+    """
+
+    def over_cells(function: Callable[..., Any], by_member: Sequence[Any], by_group: Sequence[Any]) -> Any:
         return over_groups(over_members(function, by_member), by_group)
 
-    data, aux = over_groups(lambda p, k: prepare(p, probes, k), (0, 0))(problem, keys)
-    clock = batched(start, (None, 0, 0, None, None), (0, None, None, 0, 0))(problem, dynamics, schedule, data, keys)
-    forward = batched(advance, (None, 0, 0, None, None, 0, None), (0, None, None, 0, 0, 0, None))
-    read = batched(
-        lambda p, dy, s, d, a, c: measure(p, dy, s, probes, d, a, c),
-        (None, 0, 0, None, None, 0),
-        (0, None, None, 0, 0, 0),
+    data, params = over_groups(lambda p, k: begin(p, dynamics, k), (0, 0))(problem, keys)
+    aux = over_groups(lambda p, d, k: prepare(p, probes, d, k), (0, 0, 0))(problem, data, keys)
+    clock = over_cells(start, (None, 0, 0, None, None), (0, None, None, 0, 0))(
+        problem, dynamics, schedule, data, params
     )
+    constants = over_cells(
+        lambda p, dy, d, a, c: measure_constants(p, dy, probes, d, a, c),
+        (None, 0, None, None, 0),
+        (0, None, 0, 0, 0),
+    )(problem, dynamics, data, aux, clock)
 
-    def block(clock: Clock, n: Any) -> tuple[Clock, Any]:
-        over = jnp.all((clock.stop_step >= 0) | (clock.diverged_at >= 0))
-        # The predicate is one for the whole batch, so this is a real branch: frozen batches cost nothing.
-        clock = jax.lax.cond(
-            over,
-            lambda c: c._replace(step=c.step + n),
-            lambda c: forward(problem, dynamics, schedule, data, keys.noise, c, n),
-            clock,
+    def follow(
+        schedule: Any, noise: Any, clock: Clock, steps: np.ndarray, decay_steps: Sequence[int], inner: Any
+    ) -> Any:
+        """Return the records, the last clock, and where the paths were at the decay steps; ``inner`` batches a cell."""
+        decays = {step: i for i, step in enumerate(decay_steps)}
+        forward = over_cells(
+            inner(advance, (None,) * 5 + (BY_DECAY, None), BY_DECAY),
+            (None, 0, 0, None, None, 0, None),
+            (0, None, None, 0, 0, 0, None),
         )
-        return clock, read(problem, dynamics, schedule, data, aux, clock)
+        read = over_cells(
+            inner(lambda p, dy, s, d, a, c: measure(p, dy, s, probes, d, a, c), (None,) * 5 + (BY_DECAY,)),
+            (None, 0, 0, None, None, 0),
+            (0, None, None, 0, 0, 0),
+        )
 
-    # A block of no steps comes first, so that the probes are compiled once. After the last record one more step is
-    # looked at and dropped, so that what the final state shows (a level, a divergence) is not missed.
-    lengths = jnp.asarray([*np.diff(steps, prepend=0), 1])
-    last, records = jax.lax.scan(block, clock, lengths)
-    seen_diverged = jnp.asarray(steps).reshape(-1, *(1,) * last.diverged_at.ndim) >= last.diverged_at
-    diverged = (last.diverged_at >= 0) & seen_diverged
+        def block(carry: tuple[Clock, Any], of_block: tuple[Any, Any]) -> tuple[tuple[Clock, Any], Any]:
+            (clock, kept), (n, slot) = carry, of_block
+            over = jnp.all((clock.stop_step >= 0) | (clock.diverged_at >= 0))
+            # The predicate is one for the whole batch, so this is a real branch: frozen batches cost nothing.
+            clock = jax.lax.cond(
+                over,
+                lambda c: c._replace(step=c.step + n),
+                lambda c: forward(problem, dynamics, schedule, data, noise, c, n),
+                clock,
+            )
+            if decays:
+                now = (clock.state, clock.diverged_at >= 0)
+                # There is no slot for a record at which no sub-path branches off: what is set there is dropped.
+                kept = jax.tree.map(lambda slots, one: slots.at[slot].set(one, mode="drop"), kept, now)
+            return (clock, kept), read(problem, dynamics, schedule, data, aux, clock)
+
+        # A block of no steps comes first, so that the probes are compiled once. After the last record one more step is
+        # looked at and dropped, so that what the final state shows (a level, a divergence) is not missed.
+        lengths = jnp.asarray([*np.diff(steps, prepend=0), 1])
+        slots = jnp.asarray([*(decays.get(int(step), len(decays)) for step in steps), len(decays)])
+        now = (clock.state, clock.diverged_at >= 0)
+        kept = jax.tree.map(lambda v: jnp.broadcast_to(v, (len(decays), *jnp.shape(v))), now)
+        (last, kept), records = jax.lax.scan(block, (clock, kept), (lengths, slots))
+        return _without_diverged(records, last.diverged_at, steps), last, kept
+
+    decay_steps = () if sub_paths is None else sub_paths.decay_steps
+    records, last, kept = follow(schedule, keys.noise, clock, steps, decay_steps, lambda f, *axes: f)
+    main = records, {**outcome(last), **constants}
+    if sub_paths is None:
+        return *main, {}, {}
+    clock = over_cells(jax.vmap(clock_at, (None, 0, 0), BY_DECAY), (0, 1, 1), (None, 1, 1))(
+        sub_paths.schedule, *kept
+    )
+    noise = over_groups(lambda key: jax.random.fold_in(key, SUB_PATHS), (0,))(keys.noise)
+    sub_steps = record_steps(sub_paths.n_steps, sub_paths.n_records, "linear")
+    sub_records, last, _ = follow(sub_paths.schedule, noise, clock, sub_steps, (), jax.vmap)
+    return *main, sub_records, outcome(last)
+
+
+def _without_diverged(records: dict[str, Any], diverged_at: Any, steps: np.ndarray) -> dict[str, Any]:
+    """Return the records without that of the last, extra step, and NaN from the record at which a cell had diverged."""
+    seen_diverged = jnp.asarray(steps).reshape(-1, *(1,) * diverged_at.ndim) >= diverged_at
+    diverged = (diverged_at >= 0) & seen_diverged
 
     def keep(value: Any) -> Any:
         value = value[:-1]
@@ -224,4 +325,4 @@ def simulate(
         return jnp.where(diverged.reshape(*diverged.shape, *(1,) * (value.ndim - diverged.ndim)), jnp.nan, value)
 
     clocks = {"time", "lr"}
-    return {k: v[:-1] if k in clocks else keep(v) for k, v in records.items()}, outcome(last)
+    return {k: v[:-1] if k in clocks else keep(v) for k, v in records.items()}

@@ -1,0 +1,56 @@
+"""Sub-paths: what becomes of a run if its rate is cut at one step or at another, without running it again for each.
+
+A *main path* is run once; at every decay step a sub-path branches off its state and goes on by itself, all sub-paths of
+all cells in the same compiled program (the protocol of Ren, Ma and Ying 2024, recalled).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lrtheory.errors import require
+from lrtheory.pytree import pytree, static
+
+
+@pytree
+class SubPaths:
+    """Sub-paths of an experiment, given as its field ``sub_paths``.
+
+    What a probe records of a main path as ``X``, it records of the sub-paths as ``sub_X`` with dimensions (axes, seed,
+    decay_step, sub_record); the coordinate ``sub_step`` counts from the decay. The sub-paths of a seed share their
+    noise, step by step from the decay, so that decay steps are compared on paired noise; it is independent of the main
+    path's. The state of the law (a velocity, say) is carried over. A sub-path of a cell that had diverged has diverged
+    at 0.
+
+    Attributes:
+        decay_steps: steps of the main path at which a sub-path branches off, increasing (static); the probes of the
+            main path are read there too.
+        schedule: the rate of the sub-paths; its steps and its time count from the decay.
+        n_steps: steps of each sub-path (static).
+        n_records: how often the probes are read, evenly, besides once at the decay (static).
+
+    Example:
+        >>> from lrtheory.schedules import Constant
+        >>> sub_paths = SubPaths(decay_steps=(0, 1000, 4000), schedule=Constant(rate=1e-4), n_steps=2000)
+    """
+
+    decay_steps: tuple[int, ...] = static()
+    schedule: Any
+    n_steps: int = static()
+    n_records: int = static(50)
+
+    def check(self) -> None:
+        """Refuse decay steps out of order or below 0, and bad lengths; the schedule checks its own numbers."""
+        steps = self.decay_steps
+        require(
+            len(steps) > 0 and all(isinstance(s, int) and s >= 0 for s in steps) and sorted(set(steps)) == list(steps),
+            field="sub_paths.decay_steps", value=steps, allowed="increasing whole numbers >= 0",
+        )  # fmt: skip
+        for name in ("n_steps", "n_records"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, int) and value >= 1,
+                field=f"sub_paths.{name}", value=value, allowed="a whole number >= 1",
+            )  # fmt: skip
+        if hasattr(self.schedule, "check"):
+            self.schedule.check()
