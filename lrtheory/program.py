@@ -138,8 +138,9 @@ def _shapes(experiment: Experiment) -> tuple[dict[str, Any], ...]:
 
     def one_cell(seed: Any) -> Any:
         e = experiment
-        parts: Any = _floats((e.problem, e.dynamics, e.schedule, e.sub_paths))
-        return simulate_paths(*parts, e.probes, cell_keys(e.root_seed, seed), _steps(e))
+        problem, dynamics, schedule, sub_paths = _floats((e.problem, e.dynamics, e.schedule, e.sub_paths))
+        keys = cell_keys(e.root_seed, seed)
+        return simulate_paths(problem, dynamics, schedule, sub_paths, e.probes, keys, _steps(e))
 
     return jax.eval_shape(one_cell, 0)
 

@@ -39,6 +39,8 @@ def sim_names() -> dict[str, Path]:
 def load_sim(name: str | Path) -> Sim:
     """Read a sim by name (``li2019_separation``) or by path (``my/own.py``).
 
+    As a script does, it may import modules that lie beside it.
+
     Raises:
         ConfigError: no such sim (with the nearest name), or a file that defines no ``experiment``.
     """
@@ -58,7 +60,12 @@ def load_sim(name: str | Path) -> Sim:
         raise ConfigError(f"{path} cannot be read as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    beside = str(path.resolve().parent)
+    sys.path.insert(0, beside)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(beside)
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"{path} defines no `experiment = Experiment(...)`")

@@ -13,7 +13,12 @@ problem) and
 
 from lrtheory.dynamics.descent import GD, SGD
 from lrtheory.dynamics.flow import SDE, GradientFlow
+from lrtheory.dynamics.langevin import Langevin
+from lrtheory.dynamics.minibatch import MinibatchMomentum, MinibatchSGD, Reshuffled, WithReplacement
 from lrtheory.dynamics.noisy import NoisyGD, SplitParams
 from lrtheory.dynamics.preconditioned import Adam, Momentum, Optax
 
-__all__ = ["GD", "SDE", "SGD", "Adam", "GradientFlow", "Momentum", "NoisyGD", "Optax", "SplitParams"]
+__all__ = [
+    "GD", "SDE", "SGD", "Adam", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD", "Momentum", "NoisyGD",
+    "Optax", "Reshuffled", "SplitParams", "WithReplacement",
+]  # fmt: skip

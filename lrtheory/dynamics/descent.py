@@ -36,6 +36,7 @@ class GD(Law):
     """
 
     is_stochastic: ClassVar[bool] = False
+    stays_in_span: ClassVar[bool] = True
 
     def step(self, problem: Any, data: Any, state: Any, lr: Any, key: Any) -> tuple[Any, dict]:
         """Advance one step of length ``lr``; ``observed`` belongs to the state before it."""
@@ -52,6 +53,7 @@ class SGD(Law):
     """
 
     is_stochastic: ClassVar[bool] = True
+    stays_in_span: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("gradient_noise",)
 
     def step(self, problem: Any, data: Any, state: Any, lr: Any, key: Any) -> tuple[Any, dict]:

@@ -39,6 +39,7 @@ class GradientFlow(Law):
     """
 
     is_stochastic: ClassVar[bool] = False
+    stays_in_span: ClassVar[bool] = True
 
     substeps: int = static(1)
 
@@ -81,6 +82,7 @@ class SDE(Law):
     """
 
     is_stochastic: ClassVar[bool] = True
+    stays_in_span: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("gradient_noise",)
 
     substeps: int = static(8)

@@ -10,9 +10,12 @@ from lrtheory.errors import ConfigError
 class Law:
     """A law of motion whose state is the parameters themselves.
 
-    ``requires`` names the methods that the law asks of a problem, beyond ``loss``.
+    ``requires`` names the methods that the law asks of a problem, beyond ``loss``. ``stays_in_span`` says that every
+    update is a combination of the start, earlier updates and gradients (noise made of gradients included), with
+    coefficients that know inner products only: a problem may then be reduced to the coordinates of that span.
     """
 
+    stays_in_span: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ()
 
     def init(self, problem: Any, data: Any, params: Any) -> Any:

@@ -117,6 +117,19 @@ def row_space_excess(
     return 0.5 * np.sum(_variance(lam, rate, sigma, batch) * per_direction, axis=-1)[()]
 
 
+def row_space_excess_isotropic(
+    rate: ArrayLike, sigma: ArrayLike, s: ArrayLike, m: ArrayLike, n: int, gamma: float, batch: float = 1
+) -> Any:
+    r"""Excess risk of :func:`row_space_excess` for isotropic inputs of variance 1 and small rates, in numbers only.
+
+    .. math:: \frac{\eta\sigma^2}{4B}\,s^p\Bigl(n + \gamma(\gamma+2)\frac ms\Bigr)
+
+    Takes numbers, arrays or labelled arrays, which broadcast. Regime: s >= m > 0, eta lambda well below 2. Status:
+    derived.
+    """
+    return rate * sigma**2 / (4.0 * batch) * s ** exponent(gamma) * (n + gamma * (gamma + 2.0) * m / s)
+
+
 def normal_excess(
     alpha: ArrayLike,
     x: ArrayLike,

@@ -1,0 +1,67 @@
+"""Three phases in time on the reference problem: descent to the minima, drift along them, contraction after the decay."""
+
+from __future__ import annotations
+
+from _ren2024 import AFTER, HIGH, LOW, OURS, P0
+
+from lrtheory import Claim, Experiment, SubPaths
+from lrtheory.dynamics import MinibatchSGD
+from lrtheory.probes.ren2024 import Manifold, Sharpness
+from lrtheory.relations import greater, less
+from lrtheory.schedules import Constant
+
+experiment = Experiment(
+    name="ren2024_phases",
+    problem=P0,
+    dynamics=MinibatchSGD(),
+    schedule=Constant(rate=HIGH),
+    probes=(Manifold(), Sharpness()),
+    n_steps=60000,
+    n_records=150,
+    record_spacing="log",
+    sub_paths=SubPaths(decay_steps=(3000, 60000), schedule=Constant(rate=LOW), n_steps=AFTER, n_records=200),
+    seeds=32,
+    precision="f64",
+    scales={
+        "smoke": {
+            "seeds": 4, "n_steps": 6000, "n_records": 60,
+            "sub_paths.decay_steps": (1000, 6000), "sub_paths.n_steps": 3000,
+        },
+        "laptop": {},
+        "paper": {"seeds": 256},
+    },
+)  # fmt: skip
+
+
+def _fall(ds, name, first, last):
+    """Return the value at the last step over that at the first, both read where the main path was recorded."""
+    at = [int(abs(ds.step - step).argmin()) for step in (first, last)]
+    return ds[name].isel(record=at[1]) / ds[name].isel(record=at[0])
+
+
+claims = [
+    Claim(
+        id="ren2024-phase-1",
+        statement="phase I: within 1,000 steps the training loss falls below 2 % of the first, while more than half of b is left",
+        reference=OURS,
+        status="derived",
+        quantity=lambda ds: _fall(ds, "loss", 0, 1000) / 0.02 + (_fall(ds, "b", 0, 1000) < 0.4),
+        relation=less(1.0),
+    ),
+    Claim(
+        id="ren2024-phase-2",
+        statement="phase II: from 1,000 steps to the end of the main path b falls more than tenfold",
+        reference=OURS,
+        status="derived",
+        quantity=lambda ds: 1 / _fall(ds, "b", 1000, int(ds.step.max())),
+        relation=greater(10.0),
+    ),
+    Claim(
+        id="ren2024-phase-2-sharpness",
+        statement="in phase II the sharpness falls with the norm, to less than half",
+        reference=OURS,
+        status="derived",
+        quantity=lambda ds: _fall(ds, "sharpness", 1000, int(ds.step.max())),
+        relation=less(0.5),
+    ),
+]
