@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from figures import style
+from figures.style import note, number, seeds_first
 from lrtheory.statistics import Interval, mean_interval
 from lrtheory.theory import li2019 as theory
 
@@ -24,9 +25,6 @@ INTERVAL = "99 % t-intervals of the mean"
 TIME = r"training time $t$ (summed learning rate)"
 TIME_SHORT = r"training time $t=\Sigma\,\eta$"
 LOG2 = float(np.log(2))
-SMALLEST = 7  # points of text
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: Fields of the problem that a title may name: field to (symbol, function of the value and the problem). No mathtext:
 #: a title is wrapped by the number of its characters.
@@ -48,25 +46,6 @@ class Reference(NamedTuple):
     label: str
     error: Any
     cosine: Any
-
-
-def number(value: float) -> str:
-    """Return a number with a power of ten where that is shorter.
-
-    Example:
-        >>> number(2e-4), number(0.35)
-        ('2×10⁻⁴', '0.35')
-    """
-    value = float(value)
-    if not np.isfinite(value) or value == 0:
-        return f"{value:g}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    mantissa, exponent = f"{float(mantissa):g}", int(exponent)
-    # 0.1 and 0.002 are read at a glance, 0.01 among other powers of ten is not.
-    if -1 <= exponent <= 3 or (-3 <= exponent and mantissa != "1"):
-        return f"{value:.3g}"
-    power = "10" + str(exponent).translate(_SUPERSCRIPT)
-    return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
 def problem_of(ds: Any) -> dict[str, Any]:
@@ -126,11 +105,6 @@ def references(problem: dict[str, Any]) -> tuple[Reference, Reference]:
     )
 
 
-def seeds_first(array: Any, *dims: str) -> np.ndarray:
-    """Return the values with the seeds on the first axis."""
-    return array.transpose("seed", *dims).values.astype(float)
-
-
 def curve(cells: Any, name: str) -> tuple[np.ndarray, Interval]:
     """Return time and the mean of a variable over seeds, with its interval.
 
@@ -148,19 +122,6 @@ def at_time(ds: Any, name: str, time: float) -> np.ndarray:
     clock = np.broadcast_to(seeds_first(ds.time, *dims, "record"), values.shape)
     rows = zip(clock.reshape(-1, clock.shape[-1]), values.reshape(-1, values.shape[-1]), strict=True)
     return np.reshape([np.interp(time, t, v) for t, v in rows], values.shape[:-1])
-
-
-def letters(*axes: Any) -> None:
-    """Write a, b, c, ... on top of the panels, before their titles."""
-    for ax, letter in zip(axes, "abcdefgh", strict=False):
-        text = ax.get_title(loc="left")
-        ax.set_title(rf"$\mathbf{{{letter}}}$  {text}" if text else rf"$\mathbf{{{letter}}}$", loc="left")
-
-
-def note(ax: Any, text: str, xy: tuple[float, float], offset: tuple[float, float] = (0, 0), **more: Any) -> Any:
-    """Write a small text at a place of the panel, a number of points away from it."""
-    more = {"color": style.NEUTRAL, "fontsize": SMALLEST, "linespacing": 1.05} | more
-    return ax.annotate(text, xy, offset, textcoords="offset points", **more)
 
 
 def vertical(ax: Any, time: Any, text: str, *, at: float = 0.98, side: str = "right", rotation: float = 90) -> None:

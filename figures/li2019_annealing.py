@@ -39,26 +39,26 @@ def draw(ds):
         _curve(c, cells, "cos_w", moment, colour)
     start, stop = -0.45 * _after(ds, moment), _after(ds, moment)
     a.set(yscale="log", xlim=(start, stop), ylabel=r"$-D_2$ (curvature of the Q branch)")
-    li.note(a, "theory for a large rate", (stop, low), (-2, 2), color=style.THEORY, va="bottom", ha="right")
+    style.note(a, "theory for a large rate", (stop, low), (-2, 2), color=style.THEORY, va="bottom", ha="right")
     for theta, colour in zip(temperatures, colours, strict=True):
         if theta >= 1:
-            li.note(a, "not annealed", (stop, ends[theta]), (-2, 2), color=colour, va="bottom", ha="right")
+            style.note(a, "not annealed", (stop, ends[theta]), (-2, 2), color=colour, va="bottom", ha="right")
         else:
-            li.note(a, f"θ = {li.number(theta)}", (stop, ends[theta]), (2, 0), color=colour, va="center",
+            style.note(a, f"θ = {style.number(theta)}", (stop, ends[theta]), (2, 0), color=colour, va="center",
                     annotation_clip=False)  # fmt: skip
     b.axhline(li.LOG2, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-    li.note(b, "log 2: guessing", (stop, li.LOG2), (-1, 2), color=style.THEORY, va="bottom", ha="right")
+    style.note(b, "log 2: guessing", (stop, li.LOG2), (-1, 2), color=style.THEORY, va="bottom", ha="right")
     b.set(ylim=(0, 0.8), ylabel="training loss on Q only (nat)")
     texts = ("average of the {} P-only", "average of all {} with P")
     for reference, text in zip(li.references(problem), texts, strict=True):
         c.axhline(reference.cosine, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-        li.note(c, text.format(reference.label), (start, reference.cosine), (2, -2), color=style.THEORY, va="top")
+        style.note(c, text.format(reference.label), (start, reference.cosine), (2, -2), color=style.THEORY, va="top")
     c.set(ylim=(0.5, 1.0), ylabel=r"$\cos(w_{\mathrm{eff}}, w^*)$")
     for ax, text in ((a, "Q is learnt at once"), (b, "loss on Q"), (c, "P hardly moves")):
         ax.set_title(text, loc="left")
         ax.set(xlabel=rf"time since annealing, $t-{moment:.0f}$")
         ax.axvline(0, color=style.NEUTRAL, linewidth=0.8, linestyle=":", zorder=0)
-    li.letters(a, b, c)
+    style.letters(a, b, c)
     style.title(
         figure,
         "Annealing lets Q be learnt within a few hundred units of time; the P branch keeps its direction",

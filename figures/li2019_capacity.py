@@ -26,12 +26,12 @@ def draw(ds):
     problem = li.problem_of(ds)
     r, decays = ds.r.values, ds.weight_decay.values
     colours = mpl.colormaps[style.SEQUENTIAL](np.linspace(0.0, 0.8, decays.size))
-    end = -li.seeds_first(ds.d2.isel(record=-1), "r", "weight_decay")
+    end = -style.seeds_first(ds.d2.isel(record=-1), "r", "weight_decay")
 
     fine = np.geomspace(r[0], r[-1], 50)
     low, high = _interval(problem, fine, decays[-1])
     a.fill_between(fine, low, high, color=style.THEORY, alpha=0.12, linewidth=0, zorder=0)
-    li.note(a, f"theory, λ = {li.number(decays[-1])}", (fine[30], low[30]), (2, -2), color=style.THEORY, va="top")
+    style.note(a, f"theory, λ = {style.number(decays[-1])}", (fine[30], low[30]), (2, -2), color=style.THEORY, va="top")
     one, other = (float(v) for v in _interval(problem, r[0], decays[0]))
     scale = decays[0] / (r[0] ** 3 * problem["s"] ** 2)
     b.axhspan(one * scale, other * scale, color=style.THEORY, alpha=0.12, linewidth=0, zorder=0)
@@ -42,7 +42,7 @@ def draw(ds):
         style.points(a, r, *mean_interval(values, axis=0), colour=colour, marker=marker, markersize=3)
         scaled = values * decay / (r**3 * problem["s"] ** 2)
         style.points(b, place, *mean_interval(scaled, axis=0), colour=colour, marker=marker, markersize=3,
-                     label=li.number(decay))  # fmt: skip
+                     label=style.number(decay))  # fmt: skip
     _slopes(a, r, end[:, :, 0].mean(axis=0))
 
     pad = (r[-1] / r[0]) ** 0.08
@@ -50,21 +50,21 @@ def draw(ds):
     a.set(ylabel=r"$-D_2$ at a large rate")
     b.set(yscale="log", ylabel=r"$-D_2\,\lambda/(r^3 s^2)$")
     edge = other * scale
-    li.note(b, r"all unfitted, $\mu=1-p$", (r[0] / pad, edge), (3, -2), color=style.THEORY, va="top")
-    li.note(b, r"only Q-only unfitted, $\mu=q$", (r[0] / pad, one * scale), (3, 2), color=style.THEORY, va="bottom")
+    style.note(b, r"all unfitted, $\mu=1-p$", (r[0] / pad, edge), (3, -2), color=style.THEORY, va="top")
+    style.note(b, r"only Q-only unfitted, $\mu=q$", (r[0] / pad, one * scale), (3, 2), color=style.THEORY, va="bottom")
     b.set(ylim=(one * scale / 1.6, edge * 2.2))
     ticks = [v for v in (0.002, 0.005, 0.01, 0.02, 0.05) if b.get_ylim()[0] <= v <= b.get_ylim()[1]]
     b.set_yticks(ticks, [f"{v:g}" for v in ticks])
     b.minorticks_off()
-    b.legend(title=r"weight decay $\lambda$", title_fontsize=li.SMALLEST, ncols=2, loc="upper right", columnspacing=1,
-             handletextpad=0.3, borderaxespad=0.1)  # fmt: skip
+    b.legend(title=r"weight decay $\lambda$", title_fontsize=style.SMALLEST, ncols=2, loc="upper right",
+             columnspacing=1, handletextpad=0.3, borderaxespad=0.1)  # fmt: skip
     for ax, text in ((a, r"slope 3, not 2"), (b, r"collapse on $r^3 s^2/\lambda$")):
         ax.set_title(text, loc="left")
         ax.set_xticks(r, [f"{v:g}" for v in r])
         ax.set(xlabel=r"displacement $r$ of pattern Q")
         ax.tick_params(axis="x", which="minor", length=0)
         ax.xaxis.set_minor_formatter("")
-    li.letters(a, b)
+    style.letters(a, b)
     style.title(
         figure,
         "What a large rate learns of Q: a curvature of order r³s²/λ",
@@ -87,5 +87,5 @@ def _slopes(ax, r, values):
     for power, line in ((3, "-"), (2, "--")):
         guide = 1.35 * anchor * (r / r[0]) ** power
         ax.plot(r, guide, color=style.THEORY, linestyle=line, linewidth=0.8, zorder=1)
-        li.note(ax, rf"$r^{power}$", (r[-1], guide[-1]), (5, 1), color=style.THEORY, va="center", fontsize=8,
+        style.note(ax, rf"$r^{power}$", (r[-1], guide[-1]), (5, 1), color=style.THEORY, va="center", fontsize=8,
                 annotation_clip=False)  # fmt: skip

@@ -26,7 +26,7 @@ def draw(ds):
     problem = li.problem_of(ds)
     kappa = ds.kappa.values
     end = ds.p_test_error.isel(record=-1)
-    errors = {name: li.seeds_first(end.sel(algorithm=name), "kappa") for name in li.ALGORITHMS}
+    errors = {name: style.seeds_first(end.sel(algorithm=name), "kappa") for name in li.ALGORITHMS}
     pad = (kappa[-1] / kappa[0]) ** 0.12
     left, right = kappa[0] / pad, kappa[-1] * pad
 
@@ -37,8 +37,8 @@ def draw(ds):
     a.plot(fine, every, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
     a.axhline(only, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
     label_few, label_every = (v.label for v in li.references(problem))
-    li.note(a, f"average of the {label_few} P-only samples", (left, only), (2, 2), color=style.THEORY, va="bottom")
-    li.note(a, f"average of all {label_every} with P", (right, every[-1]), (-2, 4), color=style.THEORY, va="bottom",
+    style.note(a, f"average of the {label_few} P-only samples", (left, only), (2, 2), color=style.THEORY, va="bottom")
+    style.note(a, f"average of all {label_every} with P", (right, every[-1]), (-2, 4), color=style.THEORY, va="bottom",
             ha="right")  # fmt: skip
     for name, colour in li.ALGORITHMS.items():
         mean, low, high = li.percent(mean_interval(errors[name], axis=0))
@@ -49,7 +49,7 @@ def draw(ds):
         else:
             place, align, step = (right, np.min(mean[np.isfinite(mean)], initial=only)), "right", -2
         text = {"L-S": "L–S: large rate, then small", "S": "S: small rate only"}[name]
-        li.note(a, text, place, (step, -6), color=colour, va="top", ha=align, fontsize=8)
+        style.note(a, text, place, (step, -6), color=colour, va="top", ha=align, fontsize=8)
     _log_percent(a, [v for e in errors.values() for v in 100 * e.mean(axis=0)] + [only, *every])
 
     ratios = [ratio_interval(small, large) for small, large in zip(errors["S"].T, errors["L-S"].T, strict=True)]
@@ -57,7 +57,7 @@ def draw(ds):
     style.points(b, kappa, ratio, np.nan_to_num(low, nan=0), np.where(np.isnan(high), ratio * 1e3, high),
                  colour=style.THEORY, linestyle="-", markersize=4)  # fmt: skip
     b.axhline(1, color=style.NEUTRAL, linewidth=0.8, linestyle=":", zorder=0)
-    li.note(b, "equal", (left, 1), (2, 2), va="bottom")
+    style.note(b, "equal", (left, 1), (2, 2), va="bottom")
     ends = np.concatenate([ratio, high, low])
     top = 1.5 * np.max(ends[np.isfinite(ends)], initial=2)
     b.set(yscale="log", ylabel="P test error of S / of L–S", ylim=(0.7, top))
@@ -69,14 +69,14 @@ def draw(ds):
         ax.set(xscale="log", xlim=(left, right), xlabel=r"$\kappa=\sqrt{d/N}$ (more samples to the left)")
         ax.set_xticks(kappa, [f"{v:g}" for v in kappa])
         ax.xaxis.set_minor_locator(NullLocator())
-    li.letters(a, b)
+    style.letters(a, b)
     style.title(
         figure,
         "P error of L–S and S against samples per dimension: the ratio widens as κ falls",
         n_seeds=ds.sizes["seed"],
         interval=f"bars {li.INTERVAL} (b: of the ratio of means); {li.width_of(ds)}",
-        parameters=li.parameters(ds, without=("kappa",)) | {"θ": li.number(li.small_theta(ds)), "t": li.last_time(ds)},
-    )
+        parameters=li.parameters(ds, without=("kappa",)) | {"θ": style.number(li.small_theta(ds)),
+    "t": li.last_time(ds)}, )
     return figure
 
 

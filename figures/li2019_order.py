@@ -31,17 +31,17 @@ def draw(ds):
     li.vertical(a, anneal, "annealing", at=0.74)
     for name, colour, line in li.KINDS.values():
         b.plot([], [], color=colour, linestyle=line, label=name)
-    b.legend(title="training inputs with", title_fontsize=li.SMALLEST, loc="upper left", bbox_to_anchor=(0.04, 0.62),
+    b.legend(title="training inputs with", title_fontsize=style.SMALLEST, loc="upper left", bbox_to_anchor=(0.04, 0.62),
              alignment="left")  # fmt: skip
     _error(c, ds, problem, anneal)
     c.set_title("how long the advantage lasts: test error on P at equal time", loc="left")
-    li.letters(a, b, c)
+    style.letters(a, b, c)
     style.title(
         figure,
         "A large rate learns P and leaves Q until annealing; a small rate learns Q first, then memorises P",
         n_seeds=ds.sizes["seed"],
         interval=f"bands {li.INTERVAL}; {li.width_of(ds)}",
-        parameters=li.parameters(ds) | {"θ": li.number(li.small_theta(ds))},
+        parameters=li.parameters(ds) | {"θ": style.number(li.small_theta(ds))},
     )
     return figure
 
@@ -54,7 +54,7 @@ def _losses(ax, cells):
         style.band(ax, time[after], *(v[after] for v in interval), colour=colour, linestyle=line)
     ax.axhline(li.LOG2, color=style.THEORY, linestyle="--", linewidth=0.7, zorder=0)
     end = time[-1]
-    li.note(ax, "log 2: guessing", (end, li.LOG2), (0, 2), color=style.THEORY, va="bottom", ha="right")
+    style.note(ax, "log 2: guessing", (end, li.LOG2), (0, 2), color=style.THEORY, va="bottom", ha="right")
     ax.set(xscale="log", xlim=(time[time > 0][0], end), ylim=(0, 0.8))
     ax.set(xlabel=li.TIME, ylabel="training loss (nat)")
 
@@ -70,11 +70,11 @@ def _error(ax, ds, problem, anneal):
         style.band(ax, time[after], mean, low, high, colour=colour)
         at = int(0.5 * mean.size)
         name = "L–S" if algorithm == "L-S" else "S"
-        li.note(ax, name, (time[after][at], mean[at]), (0, 3), color=colour, fontsize=8, va="bottom")
+        style.note(ax, name, (time[after][at], mean[at]), (0, 3), color=colour, fontsize=8, va="bottom")
     few, every = li.references(problem)
     for reference, text in ((few, "average of the {} P-only samples"), (every, "average of all {} with P")):
         ax.axhline(100 * reference.error, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-        li.note(ax, text.format(reference.label), (last, 100 * reference.error), (-2, 2), color=style.THEORY,
+        style.note(ax, text.format(reference.label), (last, 100 * reference.error), (-2, 2), color=style.THEORY,
                 va="bottom", ha="right")  # fmt: skip
     ax.set(xlim=(0, last), ylim=(0, max(ax.get_ylim()[1], 140 * few.error)))
     ax.set(xlabel=li.TIME, ylabel="P test error (%)")

@@ -27,7 +27,7 @@ def draw(ds):
     problem = li.problem_of(ds)
     capacity = ds.r.values**3 * problem["s"] ** 2 / problem["weight_decay"]
     end = ds.isel(record=-1)
-    small, large = (li.seeds_first(end.p_test_error.sel(algorithm=name), "r", "theta") for name in ("S", "L-S"))
+    small, large = (style.seeds_first(end.p_test_error.sel(algorithm=name), "r", "theta") for name in ("S", "L-S"))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = small.mean(axis=0) / large.mean(axis=0)
     _, low, high = mean_interval(small - large, axis=0)
@@ -41,12 +41,12 @@ def draw(ds):
     bar.set_ticks(ticks, labels=[f"{t:g}" for t in ticks])
     bar.minorticks_off()
     bar.set_label("P test error of S / of L–S")
-    loss = li.seeds_first(end.train_loss_q_only.sel(algorithm="L-S"), "r", "theta").mean(axis=0)
+    loss = style.seeds_first(end.train_loss_q_only.sel(algorithm="L-S"), "r", "theta").mean(axis=0)
     shades = _map(b, loss, mpl.colors.Normalize(0, li.LOG2), style.SEQUENTIAL, lambda v: f"{v:.2f}", None)
     figure.colorbar(shades, ax=b, pad=0.02, aspect=25).set_label("training loss on Q only, L–S (nat)")
 
     for ax, text in ((a, "how much worse S is on P"), (b, "is Q learnt? (log 2 = 0.69: no)")):
-        ax.set_xticks(range(ds.theta.size), [li.number(v) for v in ds.theta.values])
+        ax.set_xticks(range(ds.theta.size), [style.number(v) for v in ds.theta.values])
         ax.set_yticks(range(ds.r.size), [f"{v:.3g}" for v in capacity])
         ax.set(xlabel=r"temperature of the small rate $\theta=\eta_2/\eta_1$")
         ax.set(ylabel=r"large-rate capacity for Q, $r^3 s^2/\lambda$")
@@ -54,7 +54,7 @@ def draw(ds):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         _headline(ax, ds, problem)
-    li.letters(a, b)
+    style.letters(a, b)
     style.title(
         figure,
         "Ratio of P errors, S over L–S, over the temperature of the small rate and the capacity for Q",
@@ -77,7 +77,7 @@ def _map(ax, values, norm, cmap, text, hatched):
         if hatched is not None and hatched[row, column]:
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", edgecolor=ink, alpha=0.35,
                                    linewidth=0))  # fmt: skip
-        label = ax.text(column, row, text(value), ha="center", va="center", color=ink, fontsize=li.SMALLEST)
+        label = ax.text(column, row, text(value), ha="center", va="center", color=ink, fontsize=style.SMALLEST)
         if hatched is not None and hatched[row, column]:
             label.set_bbox({"facecolor": rgb, "edgecolor": "none", "pad": 0.8})
     return shades

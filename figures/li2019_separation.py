@@ -39,16 +39,16 @@ def draw(ds):
     a.set_title("test error on P", loc="left")
     _at_stop(b, end, "p_test_loss", 1)
     b.axhline(li.LOG2, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=0)
-    li.note(b, "log 2: guessing", (-0.45, li.LOG2), (0, 2), color=style.THEORY, va="bottom")
+    style.note(b, "log 2: guessing", (-0.45, li.LOG2), (0, 2), color=style.THEORY, va="bottom")
     b.set(ylabel="P test loss (nat)", ylim=(0, 0.85))
     b.set_title("test loss on P", loc="left")
     _on_the_way(c, ds, stop)
     c.set(ylim=a.get_ylim())
     c.set_title("error while the training loss falls", loc="left")
-    li.letters(a, b, c)
+    style.letters(a, b, c)
 
     n, n_reached = ds.sizes["seed"], int(reached.sum())
-    facts = li.parameters(ds) | {"θ": li.number(li.small_theta(ds)), "both stopped at training loss": stop}
+    facts = li.parameters(ds) | {"θ": style.number(li.small_theta(ds)), "both stopped at training loss": stop}
     if n_reached < n:
         level = f"{stop:g} (reached by {n_reached} seeds{', shown in a and b' if n_reached else ''})"
         facts["both stopped at training loss"] = level
@@ -65,7 +65,7 @@ def draw(ds):
 def _at_stop(ax, end, name, scale):
     """Draw one algorithm a column: every seed, and beside them the mean with its interval."""
     for x, (algorithm, colour) in enumerate(li.ALGORITHMS.items()):
-        values = scale * li.seeds_first(end[name].sel(algorithm=algorithm))
+        values = scale * style.seeds_first(end[name].sel(algorithm=algorithm))
         # A fixed low-discrepancy jitter: the same seed sits at the same place in every panel.
         place = x - 0.1 + 0.24 * ((np.arange(values.size) * 0.618034) % 1 - 0.5)
         ax.scatter(place, values, s=9, color=colour, alpha=0.45, linewidth=0, zorder=2)
@@ -83,14 +83,14 @@ def _references(ax, problem):
         (every, "average of all\n{} with P", 1.5, "right"),
     ):
         ax.axhline(100 * reference.error, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=0)
-        li.note(ax, text.format(reference.label), (x, 100 * reference.error), (0, 2), color=style.THEORY, va="bottom",
-                ha=side)  # fmt: skip
+        style.note(ax, text.format(reference.label), (x, 100 * reference.error), (0, 2), color=style.THEORY,
+                va="bottom", ha=side)  # fmt: skip
     ax.set_ylim(0, max(1.32 * 100 * few.error, ax.get_ylim()[1]))
 
 
 def _ratio(ax, end):
     """Write how many times the error of S is that of L-S, with an arrow between the means."""
-    small, large = (li.seeds_first(end.p_test_error.sel(algorithm=name)) for name in ("S", "L-S"))
+    small, large = (style.seeds_first(end.p_test_error.sel(algorithm=name)) for name in ("S", "L-S"))
     ratio, low, high = ratio_interval(small, large)
     if not np.isfinite(ratio):
         return
@@ -98,29 +98,29 @@ def _ratio(ax, end):
     ax.annotate("", (0.5, 100 * small.mean()), (0.5, 100 * large.mean()), arrowprops=arrow)
     text = f"99 %: {low:.1f} to {high:.1f}" if np.isfinite(low + high) else ""
     middle = 50 * (small.mean() + large.mean())
-    li.note(ax, f"× {ratio:.1f}", (0.5, middle), (-4, 2), ha="right", va="bottom", color=style.THEORY, fontsize=10)
-    li.note(ax, text, (0.5, middle), (-4, -1), ha="right", va="top", color=style.THEORY)
+    style.note(ax, f"× {ratio:.1f}", (0.5, middle), (-4, 2), ha="right", va="bottom", color=style.THEORY, fontsize=10)
+    style.note(ax, text, (0.5, middle), (-4, -1), ha="right", va="top", color=style.THEORY)
 
 
 def _on_the_way(ax, ds, stop):
     """Draw, a seed, test error against training loss; training goes to the right."""
     for algorithm, colour in li.ALGORITHMS.items():
         cells = ds.sel(algorithm=algorithm)
-        loss, error = (li.seeds_first(cells[name], "record")[:, 1:] for name in ("train_loss", "p_test_error"))
+        loss, error = (style.seeds_first(cells[name], "record")[:, 1:] for name in ("train_loss", "p_test_error"))
         ax.plot(loss.T, 100 * error.T, color=colour, linewidth=0.5, alpha=0.5)
         ax.plot(loss[:, -1], 100 * error[:, -1], "o", color=colour, markersize=2.5)
         if algorithm == "L-S":
             anneal = loss[np.arange(loss.shape[0]), _last_of_first_stage(cells) - 1]
-    where = 100 * li.seeds_first(ds.p_test_error.sel(algorithm="L-S"), "record")[:, -1].mean()
+    where = 100 * style.seeds_first(ds.p_test_error.sel(algorithm="L-S"), "record")[:, -1].mean()
     ax.annotate("annealing", (float(np.mean(anneal)), where), (0, 26), textcoords="offset points", ha="center",
-                color=style.LARGE, fontsize=li.SMALLEST,
+                color=style.LARGE, fontsize=style.SMALLEST,
                 arrowprops={"arrowstyle": "->", "color": style.LARGE, "linewidth": 0.8, "shrinkB": 3})  # fmt: skip
     ax.axvline(stop, color=style.NEUTRAL, linewidth=0.8, linestyle=":", zorder=0)
-    li.note(ax, "stop", (stop, 1), (-2, -1), xycoords=("data", "axes fraction"), va="top", ha="right")
+    style.note(ax, "stop", (stop, 1), (-2, -1), xycoords=("data", "axes fraction"), va="top", ha="right")
     end = 100 * ds.p_test_error.isel(record=-1).mean("seed")
-    li.note(ax, "S", (stop, float(end.sel(algorithm="S"))), (5, 0), color=style.SMALL, va="center", fontsize=8,
+    style.note(ax, "S", (stop, float(end.sel(algorithm="S"))), (5, 0), color=style.SMALL, va="center", fontsize=8,
             annotation_clip=False)  # fmt: skip
-    li.note(ax, "L–S", (stop, float(end.sel(algorithm="L-S"))), (5, 0), color=style.LARGE, va="center", fontsize=8,
+    style.note(ax, "L–S", (stop, float(end.sel(algorithm="L-S"))), (5, 0), color=style.LARGE, va="center", fontsize=8,
             annotation_clip=False)  # fmt: skip
     ax.set(xscale="log", xlim=(0.75, stop / 1.12), xlabel="training loss (nat), falls to the right")
     ax.set(ylabel="P test error (%)")

@@ -34,8 +34,8 @@ def draw(headline, infinite, finite):
         for ax, column in zip(row, COLUMNS, strict=True):
             _panel(ax, column, *runs, end)
         row[1].axhline(li.LOG2, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-        li.note(row[1], "log 2: guessing", (0, li.LOG2), (2, 2), xycoords=("axes fraction", "data"), color=style.THEORY,
-                va="bottom")  # fmt: skip
+        style.note(row[1], "log 2: guessing", (0, li.LOG2), (2, 2), xycoords=("axes fraction", "data"),
+                color=style.THEORY, va="bottom")  # fmt: skip
         row[1].set(ylim=(0, 0.8))
     (a, b), (c, d) = axes
     _references(a, li.problem_of(headline))
@@ -50,7 +50,7 @@ def draw(headline, infinite, finite):
     d.legend(loc="lower right")
     for ax in (c, d):
         ax.set(xlabel=r"temperature $\theta=\eta/\eta_1$, constant")
-    li.letters(a, b, c, d)
+    style.letters(a, b, c, d)
 
     counts = [ds.sizes["seed"] for ds in (headline, infinite, finite)]
     same = len(set(counts)) == 1
@@ -88,7 +88,7 @@ def _references(ax, problem):
     for reference, text, x in ((few, "average of the {} P-only samples", 1), (every, "average of all {} with P", 0)):
         ax.axhline(100 * reference.error, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
         # Where the curve is not: above at the hot end, below at the cold end.
-        li.note(ax, text.format(reference.label), (x, 100 * reference.error), (2 - 4 * x, 4 * x - 2),
+        style.note(ax, text.format(reference.label), (x, 100 * reference.error), (2 - 4 * x, 4 * x - 2),
                 color=style.THEORY, xycoords=("axes fraction", "data"), va="bottom" if x else "top",
                 ha="right" if x else "left")  # fmt: skip
     ax.set(ylim=(0, max(ax.get_ylim()[1], 125 * few.error)))

@@ -34,7 +34,7 @@ def draw(finite, infinite):
     _changed(c, finite, (cold, hot), end)
     for ax, text in ((a, "curvature of the Q branch"), (b, "distance to infinite width"), (c, "changed activations")):
         ax.set_title(text, loc="left")
-    li.letters(a, b, c)
+    style.letters(a, b, c)
     facts = li.parameters(infinite) | {"t in b, c": f"{end:.4g}"}
     problem = li.problem_of(finite)
     if {"m_w", "m_v"} <= set(problem):
@@ -69,14 +69,14 @@ def _curves(ax, finite, infinite, cold, hot, end):
         shown = (time > 0) & (time <= end * (1 + 1e-6))
         name = "infinite" if theta == cold else None
         ax.plot(time[shown], -mean[shown], color=style.THEORY, linestyle="--", label=name, zorder=4)
-        li.note(ax, f"θ = {li.number(theta)}", (end, -mean[shown][-1]), (3, 0), color=style.THEORY, va="center",
+        style.note(ax, f"θ = {style.number(theta)}", (end, -mean[shown][-1]), (3, 0), color=style.THEORY, va="center",
                 annotation_clip=False)  # fmt: skip
     # From the means: with few seeds the bands are wide.
     drawn = np.concatenate([line.get_ydata() for line in ax.get_lines()])
     top = np.max(drawn[np.isfinite(drawn)], initial=0.1)
     ax.set(xlim=(0, end), ylim=(-0.12 * top, 1.5 * top))
     ax.set(xlabel=li.TIME_SHORT, ylabel=r"$-D_2$")
-    ax.legend(title="units on P", title_fontsize=li.SMALLEST, loc="upper left", ncols=2, handlelength=1.2,
+    ax.legend(title="units on P", title_fontsize=style.SMALLEST, loc="upper left", ncols=2, handlelength=1.2,
               labelspacing=0.2, columnspacing=0.8, borderaxespad=0.1, alignment="left")  # fmt: skip
 
 
@@ -130,11 +130,11 @@ def _scaling(ax, widths, quantities, temperatures, measure, label):
             )  # fmt: skip
     for i, theta in enumerate(temperatures):
         ax.plot([], [], color=style.NEUTRAL, marker="o", markerfacecolor="white" if i else style.NEUTRAL,
-                linestyle="--" if i else "-", label=f"θ = {li.number(theta)}")  # fmt: skip
+                linestyle="--" if i else "-", label=f"θ = {style.number(theta)}")  # fmt: skip
     low, high = min(means, default=0.1), max(means, default=1.0)
     guide = 1.6 * high * (widths / widths[0]) ** -0.5
     ax.plot(widths, guide, color=style.THEORY, linewidth=0.8, linestyle=":", zorder=0)
-    li.note(ax, "slope −1/2", (widths[0], guide[0]), (0, 3), color=style.THEORY, va="bottom")
+    style.note(ax, "slope −1/2", (widths[0], guide[0]), (0, 3), color=style.THEORY, va="bottom")
     ax.set(xscale="log", yscale="log", ylabel=label, xlabel="units on P")
     ax.set(ylim=(low / 2.5, 3 * high * (high / low) ** 0.35), xlim=(widths[0] / 1.4, widths[-1] * 1.4))
     ax.set_xticks(widths, [f"{w:g}" for w in widths])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,6 +39,9 @@ NEUTRAL = "#777777"  # guides, thresholds, moments of annealing
 SEQUENTIAL = "cividis"
 DIVERGING = "PuOr"
 
+SMALLEST = 7  # points of text
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NBSP = "\N{NO-BREAK SPACE}"  # keeps a name, its sign and its value on one line
 
 RC = {
@@ -157,3 +162,40 @@ def title(
 def _number(value: object) -> str:
     """Return a number as a reader would write it."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def number(value: float) -> str:
+    """Return a number with a power of ten where that is shorter.
+
+    Example:
+        >>> number(2e-4), number(0.35)
+        ('2×10⁻⁴', '0.35')
+    """
+    value = float(value)
+    if not np.isfinite(value) or value == 0:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    mantissa, exponent = f"{float(mantissa):g}", int(exponent)
+    # 0.1 and 0.002 are read at a glance, 0.01 among other powers of ten is not.
+    if -1 <= exponent <= 3 or (-3 <= exponent and mantissa != "1"):
+        return f"{value:.3g}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPT)
+    return power if mantissa == "1" else f"{mantissa}×{power}"
+
+
+def letters(*axes: Any) -> None:
+    """Write a, b, c, ... on top of the panels, before their titles."""
+    for ax, letter in zip(axes, "abcdefgh", strict=False):
+        text = ax.get_title(loc="left")
+        ax.set_title(rf"$\mathbf{{{letter}}}$  {text}" if text else rf"$\mathbf{{{letter}}}$", loc="left")
+
+
+def note(ax: Any, text: str, xy: tuple[float, float], offset: tuple[float, float] = (0, 0), **more: Any) -> Any:
+    """Write a small text at a place of the panel, a number of points away from it."""
+    more = {"color": NEUTRAL, "fontsize": SMALLEST, "linespacing": 1.05} | more
+    return ax.annotate(text, xy, offset, textcoords="offset points", **more)
+
+
+def seeds_first(array: Any, *dims: str) -> np.ndarray:
+    """Return the values with the seeds on the first axis."""
+    return array.transpose("seed", *dims).values.astype(float)

@@ -14,7 +14,6 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures import _li2019 as li
 from figures import style
 
 FOLDER = Path(style.__file__).parent
@@ -199,4 +198,4 @@ def test_width_needs_the_same_training_sets(drawn):
     [(1e-5, "10⁻⁵"), (2e-4, "2×10⁻⁴"), (0.02, "0.02"), (0.002, "0.002"), (0.01, "10⁻²"), (1.0, "1"), (0.35, "0.35")],
 )
 def test_numbers_as_a_reader_writes_them(value, text):
-    assert li.number(value) == text
+    assert style.number(value) == text
