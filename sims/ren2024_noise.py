@@ -6,7 +6,7 @@ Laws are compiled apart. Isotropic noise leaves the span of start and gradients,
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import CHOICES, HIGH, OURS, P0
+from _ren2024 import CHOICES, HIGH, OURS, P0, nearest
 
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import Langevin, MinibatchMomentum, MinibatchSGD, Reshuffled
@@ -49,7 +49,7 @@ experiment = Experiment(
 
 def _b(ds, law, sigma, rate, share=1.0):
     """Return b after a share of the steps, for each seed."""
-    at = int(abs(ds.step - share * int(ds.step.max())).argmin())
+    at = nearest(ds, share * int(ds.step.max()))
     return ds.b.sel(law=law, sigma=sigma, rate=rate).isel(record=at)
 
 

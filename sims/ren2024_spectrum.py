@@ -35,7 +35,7 @@ experiment = Experiment(
         decay_steps=(0, 2000, 5000, 10000, 20000, 40000), schedule=Constant(rate=RATE / 40), n_steps=40000, n_records=100
     ),
     axes={"spectrum": Axis("problem.eigenvalues", tuple(SPECTRA.values()), labels=tuple(SPECTRA))},
-    seeds=32,
+    seeds=96,
     precision="f64",
     scales={
         "smoke": {

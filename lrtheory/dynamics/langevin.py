@@ -18,11 +18,15 @@ class Langevin(Law):
 
     .. math:: w \leftarrow w - \eta\,(\nabla L(w) + s z), \qquad z \sim N(0, I)
 
-    As eta -> 0 at temperature eta s^2/2 this is Langevin dynamics. Unlike the noise of gradients it does not stay in the
-    span of the start and the gradients.
+    As eta -> 0 this is Langevin dynamics at temperature eta s^2/2; along curvature lam it ends at the variance
+    eta s^2/(lam (2 - eta lam)) at any rate (:func:`lrtheory.theory.quadratic.stationary_variance`). Unlike the noise of
+    gradients it does not stay in the span of the start and the gradients.
 
     Attributes:
         noise: s >= 0, standard deviation in each direction.
+
+    Example:
+        >>> law = Langevin(noise=0.1)
     """
 
     is_stochastic: ClassVar[bool] = True

@@ -6,9 +6,10 @@ A problem offers ``n`` (inputs), ``batch`` (B) and
 
     batch_loss_and_gradient(params, data, index, xi) -> (loss, gradient)
 
-with ``index`` (B,) the inputs of the step and ``xi`` (B,) standard normal numbers, from which the problem makes the noise
-of its labels. A step draws all its random bits at once: one word for an index and one for a normal number, for each input.
-Cells of one seed see the same inputs and the same noise, so that learning rates are compared on paired draws.
+with ``index`` (B,) the inputs of the step and ``xi`` (B,) standard normal numbers, from which the problem makes the
+noise of its labels. A step draws all its random bits at once: one word for an index and one for a normal number, for
+each input. Cells of one seed see the same inputs and the same noise, so that learning rates are compared on paired
+draws.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def below(word: Any, n: Any) -> Any:
 
 @pytree
 class WithReplacement:
-    """Every input of a batch is drawn afresh among all n, each as likely as the other."""
+    """Every input of a batch is drawn afresh among all n, each as likely as the other (to n/2^32)."""
 
     def init(self, n: int) -> tuple[()]:
         """Return no state."""
@@ -62,7 +63,8 @@ class Reshuffled:
     """Every input is drawn once an epoch of n draws, in an order drawn afresh for each epoch.
 
     The order is made on the way (Fisher and Yates): a draw exchanges the next entry with one of those that are left. So
-    every epoch sees a uniformly random order, whatever that of the last. A batch may end in the next epoch.
+    every epoch sees a uniformly random order (to n/2^32 a draw), whatever that of the last. A batch may end in the next
+    epoch.
     """
 
     def init(self, n: int) -> Epoch:
@@ -79,11 +81,9 @@ class Reshuffled:
             order = order.at[other].set(moved).at[at].set(drawn)
             return Epoch(order, jnp.where(at + 1 == n, 0, at + 1)), drawn
 
-        index = []
-        for i in range(words.shape[0]):
-            state, drawn = one(state, words[i])
-            index.append(drawn)
-        return jnp.stack(index), state
+        # A loop in the program: compile time does not grow with the batch.
+        state, index = jax.lax.scan(one, state, words)
+        return index, state
 
 
 class MinibatchState(NamedTuple):
@@ -100,14 +100,22 @@ class MinibatchSGD(Law):
 
     .. math:: w \leftarrow w - \eta\,(g + \lambda w)
 
-    ``observed["loss"]`` is that of the batch, with its noise.
+    ``observed["loss"]`` is that of the batch, with its noise. Weight decay acts on the update and is no part of it.
 
     Attributes:
         sampling: :class:`WithReplacement` or :class:`Reshuffled`.
-        weight_decay: lambda >= 0.
+        weight_decay: lambda >= 0, per unit time.
 
     Example:
-        >>> law = MinibatchSGD(sampling=Reshuffled())
+        >>> import jax
+        >>> from lrtheory.problems.ren2024 import NormScaledRegression
+        >>> problem, law = NormScaledRegression(n=3, d=8), MinibatchSGD(sampling=Reshuffled())
+        >>> data, w = problem.data(jax.random.key(0)), problem.init(jax.random.key(1))
+        >>> state = law.init(problem, data, w)
+        >>> for step in range(3):
+        ...     state, observed = law.step(problem, data, state, 0.01, jax.random.key(step))
+        >>> sorted(state.sampler.order.tolist()), int(state.sampler.position), sorted(observed)
+        ([0, 1, 2], 0, ['loss'])
     """
 
     is_stochastic: ClassVar[bool] = True
@@ -118,16 +126,25 @@ class MinibatchSGD(Law):
     weight_decay: float = 0.0
 
     def check(self) -> None:
-        """Raise ``ConfigError`` for a negative weight decay."""
+        """Raise ``ConfigError`` for what is not a sampler, or a negative weight decay."""
+        require(
+            all(callable(getattr(self.sampling, name, None)) for name in ("init", "draw")),
+            field="dynamics.sampling", value=self.sampling, allowed="a sampler, such as WithReplacement()",
+        )  # fmt: skip
         require(
             finite(self.weight_decay) and self.weight_decay >= 0,
             field="dynamics.weight_decay", value=self.weight_decay, allowed=">= 0",
         )  # fmt: skip
 
     def init(self, problem: Any, data: Any, params: Any) -> MinibatchState:
-        """Return the state before the first step."""
+        """Return the state before the first step.
+
+        Raises:
+            ConfigError: the problem has no minibatches, or 2^16 inputs or more.
+        """
+        params = super().init(problem, data, params)
         require(problem.n < 2**16, field="problem.n", value=problem.n, allowed=f"below {2**16} for minibatches")
-        return MinibatchState(super().init(problem, data, params), self.sampling.init(problem.n))
+        return MinibatchState(params, self.sampling.init(problem.n))
 
     def params(self, state: MinibatchState) -> Any:
         """Return the parameters."""
@@ -156,6 +173,9 @@ class MinibatchMomentum(MinibatchSGD):
     Attributes:
         sampling, weight_decay: as :class:`MinibatchSGD`.
         beta: from 0 to below 1; in the long run a step has length eta/(1 - beta).
+
+    Example:
+        >>> law = MinibatchMomentum(beta=0.5, weight_decay=0.01)
     """
 
     beta: float = 0.9
@@ -163,7 +183,7 @@ class MinibatchMomentum(MinibatchSGD):
     def check(self) -> None:
         """Raise ``ConfigError`` for numbers outside their ranges."""
         super().check()
-        require(0 <= self.beta < 1, field="dynamics.beta", value=self.beta, allowed="in [0, 1)")
+        require(finite(self.beta) and 0 <= self.beta < 1, field="dynamics.beta", value=self.beta, allowed="in [0, 1)")
 
     def init(self, problem: Any, data: Any, params: Any) -> MinibatchState:
         """Return the state before the first step, at rest."""

@@ -23,6 +23,8 @@ class Momentum:
     .. math:: m \leftarrow \beta m + g, \qquad \text{direction} = m \quad (\text{Nesterov: } g + \beta m)
     """
 
+    stays_in_span: ClassVar[bool] = True
+
     beta: float = 0.9
     nesterov: bool = static(False)
 
@@ -37,7 +39,9 @@ class Momentum:
 
 @pytree
 class Adam:
-    """Adam's direction: bias-corrected first moment over the root of the second."""
+    """Adam's direction: bias-corrected first moment over the root of the second, coordinate by coordinate."""
+
+    stays_in_span: ClassVar[bool] = False
 
     b1: float = 0.9
     b2: float = 0.999
@@ -71,7 +75,8 @@ class Optax(Law):
     The noise xi is the problem's ``gradient_noise`` where it has that method, and absent otherwise.
 
     Args:
-        rule: a pytree with ``transformation() -> optax.GradientTransformation``, such as :class:`Momentum`.
+        rule: a pytree with ``transformation() -> optax.GradientTransformation``, such as :class:`Momentum`. It may say
+            that it combines gradients linearly (``stays_in_span = True`` on its class).
 
     Example:
         >>> from lrtheory.dynamics.preconditioned import Momentum, Optax
@@ -81,6 +86,11 @@ class Optax(Law):
     is_stochastic: ClassVar[bool] = True
 
     rule: Any
+
+    @property
+    def stays_in_span(self) -> bool:
+        """Whether the rule's directions are combinations of gradients; False for a rule that does not say so."""
+        return getattr(self.rule, "stays_in_span", False)
 
     def check(self) -> None:
         """Raise ``ConfigError`` for what is not a rule, or a rule with numbers outside their ranges."""

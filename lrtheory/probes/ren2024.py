@@ -40,7 +40,7 @@ class Manifold:
     ``s0``; ``smallest``, the smallest of the n non-zero eigenvalues of X^T X/n; ``sharpness0``, the largest eigenvalue
     of J Sigma_hat J; ``null_risk``, ``plane_cross`` (2,) and ``plane_moment`` (2, 2): the population risk of the
     predictor x alpha_dagger/\|alpha_dagger\| + y e is null_risk - plane_cross.(x, y) + (x, y) plane_moment (x, y)/2,
-    with e the direction of the kernel part of the start.
+    with e the direction of the kernel part of the start; ``best_risk``, the least risk on the whole manifold of minima.
     """
 
     name: ClassVar[str] = "manifold"
@@ -80,6 +80,7 @@ class Manifold:
             "plane_moment": jnp.stack([jnp.stack([v @ data.apply_moment(u) for u in axes]) for v in axes]),
             "plane_cross": jnp.stack([v @ data.cross for v in axes]),
             "null_risk": data.null_risk,
+            "best_risk": data.best_risk,
         }
 
 

@@ -48,6 +48,7 @@ class Sample(NamedTuple):
         moment: Sigma, the covariance of the inputs: its diagonal (k,) in the full form, (k, k) in the reduced one.
         cross: (k,) Sigma alpha*.
         null_risk: () alpha*^T Sigma alpha*/2, the risk of alpha = 0.
+        best_risk: () the least risk of all interpolators, (y - X alpha*)^T (X Sigma^-1 X^T)^-1 (y - X alpha*)/2.
     """
 
     x: Any
@@ -57,6 +58,7 @@ class Sample(NamedTuple):
     moment: Any
     cross: Any
     null_risk: Any
+    best_risk: Any
 
     @property
     def is_reduced(self) -> bool:
@@ -172,7 +174,9 @@ class FullNormScaledRegression:
         basis, triangle = jnp.linalg.qr(x.T)
         foot = basis @ jax.scipy.linalg.solve_triangular(triangle, y, trans="T")
         cross = sigma * star
-        return Sample(x, y, basis, foot, moment=sigma, cross=cross, null_risk=0.5 * (star @ cross))
+        error = y - x @ star
+        best_risk = 0.5 * (error @ jnp.linalg.solve(x / sigma @ x.T, error))
+        return Sample(x, y, basis, foot, sigma, cross, null_risk=0.5 * (star @ cross), best_risk=best_risk)
 
     def init(self, key: Any) -> Any:
         """Return the weights (d,) of alpha_0."""
@@ -325,6 +329,7 @@ class NormScaledRegression(FullNormScaledRegression):
             moment=frame.T @ (data.moment[:, None] * frame),
             cross=data.cross @ frame,
             null_risk=data.null_risk,
+            best_risk=data.best_risk,
         )
         return small, jnp.append(data.row_part(params), length)
 
