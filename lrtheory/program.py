@@ -20,6 +20,10 @@ from lrtheory.lazy import jax, jnp
 from lrtheory.part import Variable
 from lrtheory.simulate import begin, cell_keys, record_steps, simulate_paths, start
 
+#: Held by a program that calls LAPACK while it runs on a CPU: on two host devices at once such programs may wait for
+#: each other for ever (jaxlib 0.10.1).
+_lapack = threading.Lock()
+
 #: How many times a batch was traced since import; the tests hold it to one a sweep.
 trace_count = 0
 
@@ -257,6 +261,7 @@ class Program:
         self.experiment, self.chunk = fixed_apart(experiment, at), dict(chunk)
         self._jitted = jax.jit(_batch(self.experiment))
         self._compiled: dict[Any, Any] = {}
+        self._alone: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         self._tracing = threading.Lock()
 
     def _on(self, device: Any) -> Any:
@@ -267,6 +272,8 @@ class Program:
             shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=place), arguments)
             with self._tracing:
                 lowered = self._jitted.lower(*shapes)
+            if device.platform == "cpu" and "lapack_" in lowered.as_text():
+                self._alone = _lapack
             self._compiled[device] = lowered.compile()
         return self._compiled[device]
 
@@ -299,7 +306,9 @@ class Program:
         # Precision is a setting of the thread, and this is a worker's.
         with precision(self.experiment):
             arguments = jax.device_put(self._arguments(region), device)
-            results = jax.device_get(self._on(device)(*arguments))
+            program = self._on(device)
+            with self._alone:
+                results = jax.device_get(program(*arguments))
         order = (*self.groups, *self.members)
         apart = [d for d in self.experiment.dims if d not in order]
         shape = tuple(self.chunk[d] for d in order)

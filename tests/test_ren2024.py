@@ -357,10 +357,12 @@ def test_probes_return_the_coordinates_of_the_theory(x64, gamma):
         assert float(values[name]) == pytest.approx(float(value), rel=1e-9), name
     spectrum = np.linalg.eigvalsh(data.x @ data.x.T / 5)
     expected = {
-        "m": m, "b0": b, "s0": s, "trace": spectrum.sum(), "smallest": spectrum[0], "power": np.mean(data.y**2),
+        "m": m, "b0": b, "s0": s, "trace": spectrum.sum(), "power": np.mean(data.y**2),
         "sharpness0": np.linalg.eigvalsh(theory.hessian(alpha, data.x, gamma))[-1],
         "null_risk": risk_theory.risk(np.zeros(9), STAR, full.eigenvalues),
-        "best_risk": risk_theory.risk(risk_theory.best_on_manifold(data.x, data.y, STAR, full.eigenvalues), STAR, full.eigenvalues),
+        "best_risk": risk_theory.risk(
+            risk_theory.best_on_manifold(data.x, data.y, STAR, full.eigenvalues), STAR, full.eigenvalues
+        ),
     }  # fmt: skip
     for name, value in expected.items():
         assert float(constants[name]) == pytest.approx(float(value), rel=1e-9), name

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lrtheory.errors import require
 from lrtheory.lazy import jnp
+from lrtheory.matrices import largest_eigenvalue
 from lrtheory.pytree import pytree
 
 if TYPE_CHECKING:
@@ -37,16 +38,15 @@ class Manifold:
         it points against that of the start. ``trace_hessian`` = tr(J Sigma_hat J).
 
     Once a cell, of its training set and its start: ``m``; ``trace`` T = tr(X^T X)/n; ``power`` = \|y\|^2/n; ``b0`` and
-    ``s0``; ``smallest``, the smallest of the n non-zero eigenvalues of X^T X/n; ``sharpness0``, the largest eigenvalue
-    of J Sigma_hat J; ``null_risk``, ``plane_cross`` (2,) and ``plane_moment`` (2, 2): the population risk of the
-    predictor x alpha_dagger/\|alpha_dagger\| + y e is null_risk - plane_cross.(x, y) + (x, y) plane_moment (x, y)/2,
-    with e the direction of the kernel part of the start; ``best_risk``, the least risk on the whole manifold of minima.
+    ``s0``; ``sharpness0``, the largest eigenvalue of J Sigma_hat J; ``null_risk``, ``plane_cross`` (2,) and
+    ``plane_moment`` (2, 2): the population risk of the predictor x alpha_dagger/\|alpha_dagger\| + y e is null_risk -
+    plane_cross.(x, y) + (x, y) plane_moment (x, y)/2, with e the direction of the kernel part of the start;
+    ``best_risk``, the least risk on the whole manifold of minima.
     """
 
     name: ClassVar[str] = "manifold"
     dims: ClassVar[dict[str, tuple[str, ...]]] = {"plane_moment": ("plane", "plane_"), "plane_cross": ("plane",)}
-    units: ClassVar[dict[str, str]] = {"trace": "1 / time", "trace_hessian": "1 / time", "smallest": "1 / time",
-                                       "sharpness0": "1 / time"}  # fmt: skip
+    units: ClassVar[dict[str, str]] = {"trace": "1 / time", "trace_hessian": "1 / time", "sharpness0": "1 / time"}
 
     def __call__(self, problem: Any, data: Sample, params: Any, aux: Any) -> dict[str, Any]:
         """Measure."""
@@ -75,7 +75,6 @@ class Manifold:
             "power": jnp.mean(data.y**2),
             "b0": _square(beta),
             "s0": _square(alpha),
-            "smallest": jnp.linalg.eigvalsh(gram)[0],
             "sharpness0": _largest(problem, data, params),
             "plane_moment": jnp.stack([jnp.stack([v @ data.apply_moment(u) for u in axes]) for v in axes]),
             "plane_cross": jnp.stack([v @ data.cross for v in axes]),
@@ -89,7 +88,7 @@ class Sharpness:
     """The largest eigenvalue of J Sigma_hat J, on the manifold that of the Hessian; gradient descent leaves at 2/rate.
 
     Returns:
-        ``sharpness``. Each reading costs an eigenvalue problem of size n: as much as some hundred steps for n = 20.
+        ``sharpness``. Each reading takes twenty products of n x n matrices.
     """
 
     name: ClassVar[str] = "sharpness"
@@ -106,7 +105,7 @@ def _square(v: Any) -> Any:
 
 
 def _largest(problem: Any, data: Sample, params: Any) -> Any:
-    return jnp.linalg.eigvalsh(problem.tangent_kernel(params, data))[-1]
+    return largest_eigenvalue(problem.tangent_kernel(params, data))
 
 
 # --- from results -------------------------------------------------------------------------------------------

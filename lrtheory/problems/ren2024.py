@@ -30,6 +30,7 @@ import numpy as np
 from lrtheory.errors import ConfigError, finite, require
 from lrtheory.gaussian import normal
 from lrtheory.lazy import jax, jnp
+from lrtheory.matrices import inverse_root
 from lrtheory.pytree import pytree, static
 
 #: A batch below n over this reads its inputs one by one. Measured on a CPU at n = 20: 2 times faster at B = 1, equal at
@@ -171,11 +172,14 @@ class FullNormScaledRegression:
         star = self._alpha_star()
         x = jnp.sqrt(sigma) * jax.random.normal(of_inputs, (self.n, self.d), sigma.dtype)
         y = x @ star + self.static_noise * jax.random.normal(of_labels, (self.n,), sigma.dtype)
-        basis, triangle = jnp.linalg.qr(x.T)
-        foot = basis @ jax.scipy.linalg.solve_triangular(triangle, y, trans="T")
+        root = inverse_root(x @ x.T)
+        basis = x.T @ root
+        # One step of the polar iteration takes what rounding left of the angles between the columns.
+        basis = basis @ (1.5 * jnp.eye(self.n, dtype=basis.dtype) - 0.5 * (basis.T @ basis))
+        foot = basis @ (root @ y)
         cross = sigma * star
         error = y - x @ star
-        best_risk = 0.5 * (error @ jnp.linalg.solve(x / sigma @ x.T, error))
+        best_risk = 0.5 * jnp.sum((inverse_root(x / sigma @ x.T) @ error) ** 2)
         return Sample(x, y, basis, foot, sigma, cross, null_risk=0.5 * (star @ cross), best_risk=best_risk)
 
     def init(self, key: Any) -> Any:
