@@ -56,7 +56,11 @@ $(VENV)/.dev: $(VENV)/.core
 
 sims: $(MANIFESTS)  ## run every file of sims/ that has no result yet, at SCALE
 
-$(MANIFESTS): results/$(SCALE)/%/manifest.json: sims/%.py | $(VENV)/.core
+# What files of one stem share lies in _STEM.py beside them.
+.SECONDEXPANSION:
+SHARED = $$(wildcard $1/_$$(firstword $$(subst _, ,$$*)).py)
+
+$(MANIFESTS): results/$(SCALE)/%/manifest.json: sims/%.py $(call SHARED,sims) | $(VENV)/.core
 	@$(BIN)/lrtheory run $< --scale $(SCALE) --results results $(RUN_FLAGS)
 	@touch -c $@  # a run that finds its results complete leaves the manifest as old as it was
 
@@ -76,7 +80,7 @@ build/$(SCALE)/figures.mk: figures/. $(wildcard figures/*.py) | $(VENV)/.core
 	@$(BIN)/python -m figures --deps --scale $(SCALE) > $@.part
 	@mv $@.part $@
 
-$(OUT)/%.pdf $(OUT)/%.png: figures/%.py figures/style.py | $(VENV)/.core
+$(OUT)/%.pdf $(OUT)/%.png: figures/%.py figures/style.py $(call SHARED,figures) | $(VENV)/.core
 	@$(BIN)/python -m figures --scale $(SCALE) $*
 	$(eval DREW := yes)
 

@@ -6,7 +6,13 @@ import os
 import subprocess
 import sys
 
-PARTS = {"step": "step:main", "traces": "program:traces", "answers": "program:answers", "memory": "program:memory"}
+PARTS = {
+    "step": "step:main",
+    "ren2024": "ren2024:main",
+    "traces": "program:traces",
+    "answers": "program:answers",
+    "memory": "program:memory",
+}
 
 
 def main(names: list[str]) -> int:

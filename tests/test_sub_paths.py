@@ -395,19 +395,15 @@ def test_one_trace_a_sweep_and_chunks_added_seeds_and_results_on_disk_hold_them_
     for other, said in (
         (sub_paths(decay_steps=(0, 8, 20)), r"sub_paths\.decay_steps\.1: 7 -> 8"),
         (sub_paths(schedule=Constant(rate=0.3)), r"sub_paths\.schedule\.rate: 0\.2 -> 0\.3"),
-        (None, r"sub_paths"),
     ):
         with pytest.raises(StoreError, match=said):
             run(branching(sub_paths=other), results=tmp_path / "r")
 
 
-def test_data_seeds_hold_them_too(tmp_path):
-    e = branching(axes={"rate": GRID["rate"]}, seeds=3, data_seeds=1)
-    one = run(e, results=tmp_path / "r")
-    ds = run(dataclasses.replace(e, data_seeds=2), results=tmp_path / "r")
+def test_data_seeds_hold_them_too():
+    ds = run(branching(axes={"rate": GRID["rate"]}, seeds=3, data_seeds=2), chunks=3)
     assert ds.sub_loss.dims == ("rate", "seed", "data_seed", "decay_step", "sub_record")
-    assert ds.attrs["seeds_added"] == 1
-    same(ds.isel(data_seed=slice(0, 1)), one)
+    assert ds.attrs["chunk"]["seed"] == 1
     target = ds.sub_target.isel(sub_record=0, rate=0, decay_step=0)
     assert (target == target.isel(seed=0)).all() and len(np.unique(target)) == 2 * 3
     kicks = ds.sub_kick.isel(sub_record=-1)
@@ -475,7 +471,10 @@ class Counted(NamedTuple):
 
 @pytree
 class Leaves:
-    """Descent that counts its steps, and remembers on which data it was started; says nothing of a span."""
+    """Descent that counts its steps and remembers on which data it was started; it says nothing of a span.
+
+    What it observes is infinite at rates above 1, whatever the state.
+    """
 
     is_stochastic: ClassVar[bool] = False
 
@@ -484,7 +483,8 @@ class Leaves:
 
     def step(self, problem, data, state, lr, key):
         loss, gradient = jax.value_and_grad(problem.loss)(state.w, data)
-        return Counted(state.w - lr * gradient, state.count + 1, state.started), {"loss": loss}
+        observed = jnp.where(lr > 1, jnp.inf, loss)
+        return Counted(state.w - lr * gradient, state.count + 1, state.started), {"loss": observed}
 
     def params(self, state):
         return state
@@ -519,10 +519,16 @@ class Seen:
         }  # fmt: skip
 
 
-def test_a_problem_is_reduced_exactly_where_the_law_stays_in_the_span():
+@pytest.fixture(scope="module")
+def spans():
+    """A law that says that it stays in the span beside one that does not, at a rate that diverges too."""
     law = Axis("dynamics", (Leaves(), Stays()), labels=("leaves", "stays"))
-    e = branching(problem=Mirrored(), dynamics=Leaves(), probes=(Seen(),), axes={"law": law, "rate": GRID["rate"]}, seeds=2)
-    ds = run(e)
+    axes = {"law": law, "rate": Axis("schedule.rate", (0.1, 0.3, 2.0))}
+    return run(branching(problem=Mirrored(), dynamics=Leaves(), probes=(Seen(),), axes=axes, seeds=2))
+
+
+def test_a_problem_is_reduced_exactly_where_the_law_stays_in_the_span(spans):
+    ds = spans.sel(rate=[0.1, 0.3])
     for name in ("prepared", "reduced_at_first", "reduced", "started", "sub_reduced", "sub_started"):
         assert (ds[name].sel(law="stays") == 1).all() and (ds[name].sel(law="leaves") == 0).all(), name
     for name in ("w", "sub_w"):
@@ -530,6 +536,15 @@ def test_a_problem_is_reduced_exactly_where_the_law_stays_in_the_span():
     np.testing.assert_array_equal(ds.sub_loss.sel(law="stays"), ds.sub_loss.sel(law="leaves"))
     # State that is not a float is carried over as well.
     assert ds.sub_count.dtype.kind == "i" and (ds.sub_count == ds.decay_step + ds.sub_step).all()
+
+
+def test_a_main_path_that_diverged_has_no_sub_paths_even_if_they_would_see_nothing_wrong(spans):
+    ds = spans.sel(rate=2.0)
+    assert (ds.diverged_at == 0).all() and (ds.sub_diverged_at.sel(decay_step=[7, 20]) == 0).all()
+    assert np.isnan(ds.sub_w.sel(decay_step=[7, 20])).all()
+    # Before its first step it had not diverged; constants are of the start, and stay.
+    assert (ds.sub_diverged_at.sel(decay_step=0) == -1).all() and np.isfinite(ds.sub_w.sel(decay_step=0)).all()
+    assert np.isfinite(ds.prepared).all()
 
 
 @pytest.mark.parametrize(
@@ -621,7 +636,7 @@ def test_the_schedule_of_sub_paths_is_checked_at_every_value_of_an_axis():
         refused(branching(sub_paths=sub_paths(schedule=Constant(rate=rate))), r"schedule\.rate = ")
         refused(branching(axes={"late": Axis("sub_paths.schedule.rate", (0.1, rate))}), r"schedule\.rate = ")
     late = Stages(rates=(0.1,), levels=(0.1,), caps=(1.0,), observe=("lost",))
-    refused(branching(sub_paths=sub_paths(schedule=late)), "observed quantity 'lost'")
+    refused(branching(axes={}, sub_paths=sub_paths(schedule=late)), "observed quantity 'lost'")
 
 
 def test_axes_that_cannot_be():
@@ -695,7 +710,7 @@ def test_nothing_is_written_where_an_experiment_is_refused(tmp_path):
     ],
 )  # fmt: skip
 def test_numbers_of_sub_paths_are_read(path, text, value):
-    e = branching()
+    e = branching(axes={})
     read = parse_value(e, f"sub_paths.{path}", text)
     assert read == value and type(read) is type(value)
     if isinstance(value, tuple):

@@ -132,6 +132,24 @@ def plane_point(b: ArrayLike, m: ArrayLike, gamma: ArrayLike) -> tuple[Any, Any]
         return inside(scale * np.sqrt(m), regime), inside(scale * np.sqrt(b), regime)
 
 
+def plane_loss(a: ArrayLike, rho: ArrayLike, m: ArrayLike, power: ArrayLike, gamma: float) -> Any:
+    r"""Training loss at the weights w = A alpha_dagger_hat + rho e of the plane of :func:`plane_point`.
+
+    .. math:: L = \frac{|y|^2}{2n}\Bigl(\frac{r^\gamma A}{\sqrt m} - 1\Bigr)^2, \qquad r^2 = A^2 + \rho^2
+
+    Exact, because X maps the predictor r^gamma w to (r^gamma A/sqrt(m)) y. ``a`` and ``rho`` of any sign, of shapes
+    that broadcast. Regime: m > 0, power >= 0. Status: derived.
+
+    Example:
+        >>> float(plane_loss(1.0, 0.0, m=0.25, power=2.0, gamma=1.0))
+        1.0
+    """
+    a, rho, m, power = arrays(a, rho, m, power)
+    with np.errstate(all="ignore"):
+        stretch = np.hypot(a, rho) ** gamma * a / np.sqrt(m)
+        return inside(0.5 * power * (stretch - 1.0) ** 2, m > 0, power >= 0, gamma >= 0)
+
+
 def kernel_factor(w: ArrayLike, x: ArrayLike, residuals: ArrayLike, rate: float, gamma: float) -> float:
     r"""Factor by which one step multiplies the kernel part of the weights: its direction never changes, up to sign.
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lrtheory.theory.ren2024_manifold import Array, arrays, inside, kernel_part, min_norm, row_basis
+from lrtheory.theory.ren2024_manifold import Array, arrays, inside, kernel_part, min_norm, predictor, row_basis
 
 # --- population risk ----------------------------------------------------------------------------------------
 
@@ -90,6 +90,28 @@ def best_b_on_ray(
     _, linear, square = _ray(x, y, alpha_star, direction, covariance)
     with np.errstate(all="ignore"):
         return float(np.maximum(-linear / (2.0 * square), 0.0) ** 2)
+
+
+def plane_risk(
+    a: ArrayLike, rho: ArrayLike, null_risk: float, cross: ArrayLike, moment: ArrayLike, gamma: float
+) -> Any:
+    r"""Population risk at the weights w = A alpha_dagger_hat + rho e, off the manifold as well as on it.
+
+    .. math:: R = R_0 - c\cdot q + \tfrac12\,q^TMq, \qquad q = (A^2+\rho^2)^{\gamma/2}\,(A, \rho)
+
+    Args:
+        a, rho: of any sign, shapes that broadcast; the plane of :func:`lrtheory.theory.ren2024_manifold.plane_loss`.
+        null_risk: R_0 = alpha*^T Sigma alpha*/2, the risk at w = 0.
+        cross: c, shape (2,): products of Sigma alpha* with alpha_dagger_hat and e.
+        moment: M, shape (2, 2): Sigma in these two directions.
+        gamma: at least 0.
+
+    Status: derived.
+    """
+    w = np.stack(np.broadcast_arrays(*arrays(a, rho)), axis=-1)
+    q = predictor(w, gamma)
+    cross, moment = arrays(cross, moment)
+    return (null_risk - q @ cross + 0.5 * np.sum(q @ moment * q, axis=-1))[()]
 
 
 def best_on_manifold(x: ArrayLike, y: ArrayLike, alpha_star: ArrayLike, covariance: ArrayLike | None = None) -> Any:

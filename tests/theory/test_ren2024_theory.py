@@ -129,6 +129,27 @@ def test_minimum_norm_weights_are_those_of_the_minimum_norm_predictor(gamma):
     assert np.all(np.linalg.norm(w, axis=1) > least)
 
 
+@pytest.mark.parametrize("kind", ["identity", "diagonal", "full"])
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_landscapes_in_the_plane_are_those_of_all_dimensions(gamma, kind):
+    """Loss and risk on a grid of both signs, against the model in all d dimensions; on the manifold the risk at b."""
+    data, covariance = SMALL, covariances(SMALL.d)[kind]
+    matrix = np.eye(data.d) if covariance is None else covariance if covariance.ndim == 2 else np.diag(covariance)
+    axes = np.array([data.foot / np.sqrt(data.m), data.direction])
+    a, rho = np.meshgrid(np.linspace(-1, 2, 4), np.linspace(-1.5, 1.5, 5))
+    w = np.stack([a, rho], -1) @ axes
+    loss = manifold.plane_loss(a, rho, data.m, data.power, gamma)
+    np.testing.assert_allclose(loss, data.loss(w, gamma), rtol=1e-10)
+    args = 0.5 * data.star @ matrix @ data.star, axes @ matrix @ data.star, axes @ matrix @ axes.T, gamma
+    value = risk.plane_risk(a, rho, *args)
+    np.testing.assert_allclose(value, risk.risk(manifold.predictor(w, gamma), data.star, covariance), rtol=1e-10)
+    b = np.array([0.0, 0.3, 5.0])
+    on = manifold.plane_point(b, data.m, gamma)
+    np.testing.assert_allclose(manifold.plane_loss(*on, data.m, data.power, gamma), 0, atol=1e-24)
+    expected = risk.manifold_risk(b, data.x, data.y, data.star, data.direction, covariance)
+    np.testing.assert_allclose(risk.plane_risk(*on, *args), expected, rtol=1e-10)
+
+
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_plane_point_is_the_point_of_the_manifold(gamma):
     b = np.array([0.0, 0.1, 4.0])
@@ -665,6 +686,8 @@ def test_outside_the_regime_a_prediction_is_nan():
         manifold.min_norm(deficient, np.r_[d.y, 0.0]),
         manifold.plane_point(-1.0, d.m, 1.0),
         manifold.plane_point(1.0, 0.0, 1.0),
+        [manifold.plane_loss(1.0, 1.0, *a) for a in [(0, 1, 1), (1, -1, 1), (1, 1, -1)]],
+        risk.plane_risk(1.0, 1.0, 0.5, [0.1, 0.1], np.eye(2), -1.0),
         [f(s, 10.0, 1.0, 1.0) for f in (manifold.trace_hessian, manifold.trace_hessian_slope) for s in (0.0, -1.0)],
         [f(1.0, *a) for f in (manifold.trace_hessian, manifold.trace_hessian_slope) for a in [(0, 1, 1), (1, 1, -1)]],
         [manifold.flattest_s(10.0, 1.0, gamma) for gamma in (0.0, -1.0)],
