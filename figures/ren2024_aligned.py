@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from figures import _ren2024 as ren
 from figures import style
 from lrtheory.probes.ren2024 import best_b_on_ray, best_risk_on_ray, min_norm_risk, risk_on_ray, tail_mean
 from lrtheory.statistics import first_time, mean_interval
@@ -13,8 +14,8 @@ INPUTS = ("ren2024_aligned",)
 
 ALT = (
     "Final risk on a log axis, for a start aligned with the target and a random one: (a) against the decay step, with "
-    "the levels of minimum norm and of the best point of the ray dashed; (b) against the final b, falling to the right, a "
-    "dot a run, on the dashed theory curves. Look at the aligned start: its risk drops until b passes the grey zone, "
+    "the levels of minimum norm and of the best point of the ray dashed; (b) against the final b, falling rightwards, "
+    "a dot a run, on the dashed theory curves. Look at the aligned start: its risk drops until b passes the grey zone, "
     "where sqrt(b) = beta_hat . alpha*, then rises back towards minimum norm; the random start only falls."
 )
 
@@ -32,19 +33,15 @@ def draw(ds):
     _steps(a, risk, aligned)
     _ray(b, ds, risk, end)
     style.letters(a, b)
-    problem, sub = ds.attrs["experiment"]["problem"], ds.attrs["experiment"]["sub_paths"]
-    rates = [ds.attrs["experiment"]["schedule"]["rate"], sub["schedule"]["rate"]]
+    rates = (ds.attrs["experiment"]["schedule"]["rate"], ren.small_rate(ds))
     style.title(
         figure,
         "From an aligned start the best point of the ray, √b = β̂·α*, comes before minimum norm: decay later than there "
         "hurts; from a random start it does not",
         n_seeds=ds.sizes["seed"],
-        interval="bars 99 % t-intervals of the mean",
-        parameters={
-            "γ": f"{problem['gamma']:g}", "n": problem["n"], "d": problem["d"], "σ": f"{problem['label_noise']:g}",
-            "B": problem["batch"], "η": " → ".join(style.number(rate) for rate in rates),
-        },
-    )  # fmt: skip
+        interval=f"bars {ren.INTERVAL}",
+        parameters=ren.parameters(ds) | {"η": " → ".join(ren.power(rate) for rate in rates)},
+    )
     return figure
 
 
@@ -62,7 +59,8 @@ def _steps(ax, risk, aligned):
     least, most = float(best_risk_on_ray(aligned).mean()), float(min_norm_risk(aligned).mean())
     for level in (least, most):
         ax.axhline(level, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-    style.note(ax, "minimum norm", (0.24, most), (0, -2), xycoords=("axes fraction", "data"), color=style.THEORY, va="top")
+    style.note(ax, "minimum norm", (0.24, most), (0, -2), xycoords=("axes fraction", "data"), color=style.THEORY,
+               va="top")  # fmt: skip
     style.note(ax, "best on the ray of the aligned start", (0.99, least), (0, 2), xycoords=("axes fraction", "data"),
                color=style.THEORY, ha="right", va="bottom")  # fmt: skip
     best = best_b_on_ray(aligned).values
@@ -87,7 +85,8 @@ def _ray(ax, ds, risk, end):
     best = best_b_on_ray(ds.sel(alignment=1.0))
     ax.axvspan(float(best.min()), float(best.max()), color=style.NEUTRAL, alpha=0.22, linewidth=0, zorder=0)
     style.note(ax, "turning point\n" + r"$\sqrt{b}=\hat\beta\cdot\alpha^*$" + "\n(range over seeds)",
-               (float(best.min()), 1.0), (3, 0), xycoords=("data", "axes fraction"), va="top", linespacing=1.35)  # fmt: skip
-    style.note(ax, "risk on the ray\n(mean over seeds)", (0.03, 0.04), xycoords="axes fraction", color=style.THEORY)
+               (float(best.min()), 1.0), (3, 0), xycoords=("data", "axes fraction"), va="top",
+               linespacing=1.35)  # fmt: skip
+    style.note(ax, "risk on the ray\n(mean over seeds)", (0.02, 0.04), xycoords="axes fraction", color=style.THEORY)
     ax.set(xscale="log", xlabel=r"final $b=\|\beta\|^2$ (later decay to the right)")
     ax.set_xlim(float(fine[-1]), float(fine[0]))

@@ -15,8 +15,8 @@ INPUTS = ("ren2024_decay",)
 ALT = (
     "Against the decay step, one colour a rate before the decay: (a) final test risk, points on the dashed drift "
     "equation, falling towards the horizontal line of the minimum-norm solution, far above the best interpolator; (b) "
-    "squared distance b to minimum norm when the rate is cut, on a log axis; (c) b over the drift equation. Look at how "
-    "far c stays below 1, the more so the larger the rate."
+    "squared distance b to minimum norm when the rate is cut, on a log axis; (c) b over that of the drift equation. "
+    "Look at a falling to its line, and at c staying below 1, the more so the larger the rate."
 )
 
 WINDOW = 4000  # steps of the final level
@@ -45,7 +45,7 @@ def draw(ds):
         for ax, curve in ((a, final), (b, law)):
             ax.plot(fine / 1e3, curve.mean("seed"), color=style.THEORY, linestyle="--", linewidth=0.8, zorder=1)
         style.points(a, decays / 1e3, *mean_interval(style.seeds_first(risk.sel(rate=rate), "decay_step"), axis=0),
-                     colour=colour, label=rf"$\eta=${ren.power(rate)} per step")  # fmt: skip
+                     colour=colour, label=ren.power(rate))  # fmt: skip
         measured = style.seeds_first(at_decay.sel(rate=rate), "record")
         mean, lower, upper = mean_interval(measured, axis=0)
         drifting = decays > 0  # at 0, b is that of the start, not yet on the minima
@@ -63,7 +63,7 @@ def draw(ds):
     if (decays == 0).any():
         style.note(b, "start", (0, float(at_decay.isel(record=0).mean())), (5, 1), va="center")
     c.axhline(1, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
-    c.set(ylabel=r"$b$ over its law", xlabel=r"decay step $T_d$ (thousands of steps)")
+    c.set(ylabel=r"$b$ / drift law", xlabel=r"decay step $T_d$ (thousands of steps)")
     for ax, text in ((a, "final test risk"), (b, r"$b=\|P_K\alpha\|^2$, 0 at minimum norm"), (c, "")):
         ax.set_title(text, loc="left")
         ax.set_xlim(-0.03 * decays[-1] / 1e3, 1.03 * decays[-1] / 1e3)
@@ -83,11 +83,13 @@ def _levels(ax, ds, decays):
     """Draw the risks of the minimum-norm solution and of the best interpolator."""
     norm, best, null = (float(v.mean()) for v in (min_norm_risk(ds), ds.best_risk, ds.null_risk))
     for level, text, side in (
-        (norm, f"minimum norm: {norm:.2g} (predicting 0: {null:.2g})", -1),
+        (norm, f"minimum norm: {norm:.2f} (predicting 0: {null:.2f})", -1),
         (best, f"best of all minima: {best:.2g}", 1),
     ):
         ax.axhline(level, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
         style.note(ax, text, (decays[-1] / 1e3, level), (0, 3 * side), ha="right", va="bottom" if side > 0 else "top")
     ax.set(ylabel=r"final risk $R$", xlabel=r"decay step $T_d$ (thousands of steps)", ylim=(-0.1, None))
-    ax.plot([], [], color=style.THEORY, linestyle="--", linewidth=0.8, label="drift equation")
-    ax.legend(loc="upper right", title="rate before the decay", title_fontsize=style.SMALLEST, alignment="left")
+    (law,) = ax.plot([], [], color=style.THEORY, linestyle="--", linewidth=0.8, label="drift equation")
+    handles = [*(h for h in ax.get_legend_handles_labels()[0] if h is not law), law]
+    ax.legend(handles=handles, loc="upper right", title="rate before the decay (time per step)",
+              title_fontsize=style.SMALLEST, alignment="left")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from figures import _ren2024 as ren
 from figures import style
 from lrtheory.probes.ren2024_predicted import predicted_b
 from lrtheory.statistics import first_time, mean_interval
@@ -14,9 +15,9 @@ INPUTS = ("ren2024_gamma",)
 
 ALT = (
     "One colour a gamma, 0.5 to 3, on the dashed drift equation: (a) b against the clock, the sum of squared rates, on "
-    "log axes: the larger gamma, the earlier b falls and the straighter its tail; (b) the relative speed of b against b "
-    "on log axes: to the right it bends to the dotted laws of slope (gamma - 1)/(gamma + 1), falling for gamma 0.5, flat "
-    "for 1, rising for 2 and 3; in the grey zone b is of the order of m."
+    "log axes: the larger gamma, the earlier b falls and the straighter its tail; (b) the relative speed of b against "
+    "b on log axes: to the right it bends to the dotted laws of slope (gamma - 1)/(gamma + 1), falling for gamma 0.5, "
+    "flat for 1, rising for 2 and 3; in the grey zone b is of the order of m."
 )
 
 #: gamma to the rate at which it is read (the curvature grows with gamma), its colour and its marker.
@@ -34,30 +35,27 @@ LEVELS = np.geomspace(6.0, 0.02, 18)
 def draw(ds):
     """Return the figure: (a) b against the clock; (b) -d log b/d(clock) against b."""
     figure, (a, b) = style.new("double", 3.3, columns=2, gridspec_kw={"width_ratios": [1, 1.1]})
-    problem = ds.attrs["experiment"]["problem"]
-    unit = problem["label_noise"] ** 2 / problem["batch"]
     shown = {gamma: kind for gamma, kind in GAMMAS.items() if gamma in ds.gamma and kind[0] in ds.rate}
     runs = {gamma: ds.sel(gamma=gamma, rate=kind[0]) for gamma, kind in shown.items()}
-    clocks = {gamma: unit * kind[0] ** 2 * ds.step.values for gamma, kind in shown.items()}
+    clocks = {gamma: ren.clock(ds, kind[0], ds.step.values) for gamma, kind in shown.items()}
     for gamma, (_, colour, marker) in shown.items():
         _path(a, runs[gamma], clocks[gamma], gamma, colour)
         _speed(b, runs[gamma], clocks[gamma], gamma, colour, marker)
     means = [style.seeds_first(run.b, "record").mean(axis=0) for run in runs.values()]
     _frame(a, b, float(ds.m.mean()), list(clocks.values()), means)
     style.letters(a, b)
-    rates = ", ".join(style.number(kind[0]) for kind in shown.values())
     names = ", ".join(f"{gamma:g}" for gamma in shown)
+    rates = ", ".join(ren.power(kind[0]) for kind in shown.values())
+    problem = ren.problem_of(ds)
     style.title(
         figure,
-        "The drift equation at four γ: far from minimum norm its relative speed tends to the law of slope (γ−1)/(γ+1), "
-        "exponential at γ = 1, faster below, a power law above",
+        "SGD drifts by the equation at every γ: far from minimum norm its relative speed tends to b to the power "
+        "(γ−1)/(γ+1), exponential at γ = 1, faster below, a power law above",
         n_seeds=ds.sizes["seed"],
-        interval="bands and bars 99 % t-intervals of the mean",
-        parameters={
-            "n": problem["n"], "d": problem["d"], "‖α*‖": f"{problem['alpha_star']:g}", "b₀": f"{problem['b0']:g}",
-            "σ": f"{problem['label_noise']:g}", "B": problem["batch"], "η": f"{rates} for γ = {names}",
-        },
-    )  # fmt: skip
+        interval=f"bands, bars {ren.INTERVAL}",
+        parameters=ren.parameters(ds, "γ")
+        | {"‖α*‖": f"{problem['alpha_star']:g}", "b₀": f"{problem['b0']:g}", "η": f"{rates} for γ = {names}"},
+    )
     return figure
 
 
@@ -68,7 +66,8 @@ def _path(ax, run, clock, gamma, colour):
     style.band(ax, clock[later], *mean_interval(b, axis=0), colour=colour)
     end = b.mean(axis=0)[-1]
     if np.isfinite(end):
-        style.note(ax, f"$\\gamma$ = {gamma:g}", (clock[-1], end), (0, -3), color=colour, fontsize=8, ha="center", va="top")
+        style.note(ax, f"$\\gamma$ = {gamma:g}", (clock[-1], end), (7 if gamma <= 1 else -8, -3), color=colour,
+                   fontsize=8, ha="center", va="top")  # fmt: skip
     law = predicted_b(run, xr.DataArray(clock[later], dims="record"), gamma=gamma, start=run.b0)
     ax.plot(clock[later], law.mean("seed"), color=style.THEORY, linestyle="--", linewidth=0.8, zorder=3)
 
@@ -103,8 +102,11 @@ def _frame(a, b, m, clocks, paths):
     """Set the axes: (a) from where the first b begins to move; (b) with the zone in which b is of the order of m."""
     moved = [clock[np.nanargmax(path < 0.98 * path[0])] for clock, path in zip(clocks, paths, strict=True)]
     a.set(xscale="log", yscale="log", xlabel=r"clock $\eta^2\sigma^2 k/B$ ($k$: steps)", ylabel=r"$b$")
-    a.set_xlim(min(moved) / 2, 1.6 * max(clock[-1] for clock in clocks))
-    style.note(a, "drift equation", (0.03, 0.04), xycoords="axes fraction", color=style.THEORY)
+    a.set_xlim(min(moved) / 2, 2.2 * max(clock[-1] for clock in clocks))
+    a.set_ylim(bottom=a.get_ylim()[0] / 2)
+    style.note(a, "dashed: drift equation", (0.03, 0.04), xycoords="axes fraction", color=style.THEORY)
+    style.note(b, "dashed: drift equation\ndotted: its law for $b\\gg m$", (0.03, 0.04), xycoords="axes fraction",
+               color=style.THEORY)  # fmt: skip
     b.set(xscale="log", yscale="log", xlabel=r"$b$", ylabel=r"relative speed $-\,d\log b\,/\,d(\eta^2\sigma^2 k/B)$")
     left = b.get_xlim()[0]
     if left < MUCH * m:

@@ -1,4 +1,4 @@
-"""The plane in which training moves along the minima: landscapes of training loss and test risk, and the paths there."""
+"""The plane in which training moves along the minima: landscapes of training loss and test risk, and the paths."""
 
 from __future__ import annotations
 
@@ -119,9 +119,11 @@ def _enlarge(ax, close, run, minima):
     middle_a, middle_rho = (start_a[at] + float(here.sub_plane_a[0, -1])) / 2, start_rho[at]
     half = max(0.8 * distance[at], 0.03)
     wide = half * np.ptp(ax.get_xlim()) / np.ptp(ax.get_ylim())
-    close.set(xlim=(middle_rho - wide, middle_rho + wide), ylim=(middle_a - half, middle_a + half), xticks=[], yticks=[])
-    close.annotate("a decay, enlarged", (0.97, 0.05), xycoords="axes fraction", color="white", ha="right",
-                   fontsize=style.SMALLEST)  # fmt: skip
+    close.set(xlim=(middle_rho - wide, middle_rho + wide), ylim=(middle_a - half, middle_a + half))
+    close.set(xticks=[], yticks=[])
+    above = start_a[at] > middle_a  # the corner that neither path nor curve crosses
+    close.annotate("enlarged", (0.96, 0.95 if above else 0.05), xycoords="axes fraction", color="white", ha="right",
+                   va="top" if above else "bottom", fontsize=style.SMALLEST)  # fmt: skip
     close.spines[:].set(visible=True, color="white", linewidth=1.0)
     ax.indicate_inset_zoom(close, edgecolor="white", alpha=0.9, linewidth=0.7)
 
@@ -136,8 +138,9 @@ def _name_marks(ax, points):
 def _name_lines(ax, run, minima, low):
     """Name the curve and, where the map is light, the paths."""
     style.note(ax, "training minima", (minima[1][0], minima[0][0]), (0, 8), color="black", ha="center", **HALO)
+    high = style.number(float(run.rate))
     for i, (text, colour) in enumerate(
-        ((f"large rate, {style.number(float(run.rate))}", style.LARGE), (f"after a decay, {style.number(low)}", style.SMALL))
+        ((f"large rate, {high}", style.LARGE), (f"after a decay, {style.number(low)}", style.SMALL))
     ):
         ax.annotate(text, (0.05, 0.2 - 0.09 * i), xycoords="axes fraction", color=colour, fontsize=style.SMALLEST,
                     **HALO)  # fmt: skip

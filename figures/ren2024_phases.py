@@ -18,14 +18,14 @@ INPUTS = ("ren2024_phases",)
 ALT = (
     "Training loss, test risk, squared distance b to minimum norm and sharpness, rows, against the step on a log axis "
     "(left) and after an early and a late decay of the rate (right), with the drift equation and the plateau dashed. "
-    "Look at how the loss stops falling after phase I while risk, b and sharpness go on falling in phase II, and how "
-    "the decay lowers the loss but leaves b where it is."
+    "Look at how the loss sits on its plateau after phase I while risk, b and sharpness fall in phase II, and how the "
+    "decay lowers the loss but leaves b where it is."
 )
 
 LABELS = {
     "loss": "training loss",
     "risk": "test risk $R$",
-    "b": r"$b$ (to minimum norm)",
+    "b": r"$b=\|P_K\alpha\|^2$",
     "sharpness": "sharpness\n(1/time)",
 }
 AFTER = (style.COLOURS["sky"], style.SMALL)  # early and late decay
@@ -56,15 +56,20 @@ def draw(ds):
             after = _laws(cells, cells.sub_trace_hessian, low, clock)
             if name in after:
                 _law(right, ds.sub_step / 1e3, after[name])
+        if name == "sharpness":
+            left.plot(step[1:], ds.trace_hessian.mean("seed")[1:], color=style.LARGE, linewidth=0.9, linestyle="-.")
+            for decay, colour in decays.items():
+                right.plot(ds.sub_step / 1e3, ds.sub_trace_hessian.sel(decay_step=decay).mean("seed"), color=colour,
+                           linewidth=0.9, linestyle="-.")  # fmt: skip
         left.set(yscale="log", ylabel=LABELS[name])
         left.axvline(settled, color=style.NEUTRAL, linewidth=0.6, linestyle="-", zorder=0)
     _words(axes, ds, rate, low, decays, laws, settled)
     figure.align_ylabels(axes[:, 0])
     style.title(
         figure,
-        "Loss and b fall in phase I, b and the risk in phase II at a loss that hardly moves, the loss alone after the decay",
+        "I: the loss reaches its plateau; II: b, risk and sharpness fall along the minima; III: the loss drops, b stays",
         n_seeds=ds.sizes["seed"],
-        interval=f"bands {ren.INTERVAL}; I ends after two contraction times",
+        interval=f"bands {ren.INTERVAL}; line between I and II: two contraction times",
         parameters=ren.parameters(ds),
     )
     return figure
@@ -113,20 +118,22 @@ def _words(axes, ds, rate, low, decays, laws, settled):
                (0, 7), color=style.THEORY, ha="left")  # fmt: skip
     style.note(risk, "risk at $b$ of the drift equation", (1.3, float(laws["risk"].isel(record=1).mean())), (0, -3),
                color=style.THEORY, va="top")  # fmt: skip
-    style.note(b, "drift equation from where gradient flow ends", (1.3, float(laws["b"].isel(record=1).mean())), (0, -3),
-               color=style.THEORY, va="top")  # fmt: skip
+    style.note(b, "drift equation from the end of gradient flow", (1.3, float(laws["b"].isel(record=1).mean())),
+               (0, -3), color=style.THEORY, va="top")  # fmt: skip
     norm = float(min_norm_risk(ds).mean())
     for ax in (risk, risk_after):
         ax.axhline(norm, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
     style.note(risk, "minimum norm", (1.3, norm), (0, 2), va="bottom")
     sharp.axhline(2 / rate, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
-    style.note(sharp, rf"$2/\eta$ = {2 / rate:,.0f}, where gradient descent leaves", (1.3, 2 / rate), (0, -2), va="top")
+    style.note(sharp, rf"$2/\eta$ = {2 / rate:,.0f}, beyond: gradient descent diverges", (1.3, 2 / rate), (0, -2), va="top")
     style.note(sharp_after, rf"$2/\eta$ = {2 / low:,.0f}, above", (0, sharp.get_ylim()[1]), (3, -2), va="top")
     for decay, colour in decays.items():
         cells = ds.sel(decay_step=decay)
         level = float(cells.sub_b.isel(sub_record=-1).mean())
         style.note(b_after, f"decay at {decay:,}", (float(ds.sub_step.max()) / 1e3, level), (0, 3), color=colour,
                    ha="right", va="bottom")  # fmt: skip
+    for array, text in ((ds.trace_hessian, r"$\mathrm{tr}H$"), (ds.sharpness, r"$\lambda_{\max}(H)$")):
+        style.note(sharp, text, (1.3, float(array.isel(record=1).mean())), (0, -4), color=style.LARGE, va="top")
     _ticks(risk, (0.2, 0.5, 1, 2, 5, 10))
     _ticks(b, (0.01, 0.1, 1, 10))
 

@@ -19,6 +19,7 @@ from lrtheory.pytree import is_static
 TAKEN = {
     "record", "step", "time", "lr", "stage", "stage_index", "stage_step", "stage_time", "stage_reason", "stop_step",
     "diverged_at", "seed", "data_seed", "decay_step", "sub_record", "sub_step",
+    "sub_stage_index",
 }  # fmt: skip
 
 
@@ -130,6 +131,11 @@ class Experiment:
             require(
                 axis.path.split(".")[0] in roots,
                 field="axis path", value=axis.path, allowed=f"a field of {', '.join(roots[:-1])} or {roots[-1]}",
+            )  # fmt: skip
+            # Their steps are coordinates of the results, the same for every cell.
+            require(
+                axis.path.split(".")[0] != "sub_paths" or axis.path.startswith("sub_paths.schedule"),
+                field="axis path", value=axis.path, allowed="sub_paths.schedule, of all that sub-paths are made of",
             )  # fmt: skip
         _check_overlap(self.axes)
         _check_parts(self)

@@ -29,6 +29,11 @@ trace_count = 0
 
 UNITS = {"time": "time", "lr": "time per step", "stage_time": "time", "stage_step": "step", "stop_step": "step"}
 
+#: Names of the dimensions and coordinates of results.
+DIMENSIONS = {
+    "record", "step", "seed", "data_seed", "stage_index", "decay_step", "sub_record", "sub_step", "sub_stage_index",
+}  # fmt: skip
+
 #: The parts of an experiment in which the members of a group differ.
 MEMBER_PARTS = ("dynamics", "schedule", "sub_paths")
 
@@ -181,7 +186,10 @@ def _laid_out(experiment: Experiment, inner: Mapping[str, tuple[str, ...]]) -> d
     )
     twice = [name for name, n in Counter(itertools.chain(*parts)).items() if n > 1]
     if twice:
-        raise ConfigError(f"{twice[0]!r} is recorded twice: leave out one of the probes, or rename what it returns")
+        raise ConfigError(f"{twice[0]!r} is recorded twice: rename what a probe returns")
+    taken = sorted(DIMENSIONS & set(itertools.chain(*parts)))
+    if taken:
+        raise ConfigError(f"{taken[0]!r} is a coordinate of every result: rename what the probe returns")
     return {name: value for part in parts for name, value in part.items()}
 
 

@@ -9,7 +9,7 @@ the noise: comparisons of learning rates are paired, and a kernel or a design ma
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,10 +172,14 @@ def measure(
     }
     for probe, kept in zip(probes, aux, strict=True):
         for name, value in probe(problem, data, params, kept).items():
-            if name in values:
-                raise ConfigError(f"{name!r} is recorded twice: leave out one of the probes, or rename what it returns")
+            _refuse_twice(name, values)
             values[name] = jnp.asarray(value)
     return values
+
+
+def _refuse_twice(name: str, names: Iterable[str]) -> None:
+    if name in names:
+        raise ConfigError(f"{name!r} is recorded twice: leave out one of the probes, or rename what it returns")
 
 
 def measure_constants(problem: Any, dynamics: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock) -> Any:
@@ -184,7 +188,9 @@ def measure_constants(problem: Any, dynamics: Any, probes: Sequence[Any], data: 
     values: dict[str, Any] = {}
     for probe, kept in zip(probes, aux, strict=True):
         if hasattr(probe, "constants"):
-            values.update({k: jnp.asarray(v) for k, v in probe.constants(problem, data, params, kept).items()})
+            for name, value in probe.constants(problem, data, params, kept).items():
+                _refuse_twice(name, values)
+                values[name] = jnp.asarray(value)
     return values
 
 
@@ -301,7 +307,10 @@ def simulate_paths(
 
     decay_steps = () if sub_paths is None else sub_paths.decay_steps
     records, last, kept = follow(schedule, keys.noise, clock, steps, decay_steps, lambda f, *axes: f)
-    main = records, {**outcome(last), **constants}
+    ended = outcome(last)
+    for name in constants:
+        _refuse_twice(name, {**ended, **records})
+    main = records, {**ended, **constants}
     if sub_paths is None:
         return *main, {}, {}
     clock = over_cells(jax.vmap(clock_at, (None, 0, 0), BY_DECAY), (0, 1, 1), (None, 1, 1))(

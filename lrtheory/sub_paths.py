@@ -43,14 +43,20 @@ class SubPaths:
         """Refuse decay steps out of order or below 0, and bad lengths; the schedule checks its own numbers."""
         steps = self.decay_steps
         require(
-            len(steps) > 0 and all(isinstance(s, int) and s >= 0 for s in steps) and sorted(set(steps)) == list(steps),
-            field="sub_paths.decay_steps", value=steps, allowed="increasing whole numbers >= 0",
+            isinstance(steps, tuple | list) and len(steps) > 0 and all(_is_whole(s, 0) for s in steps)
+            and sorted(set(steps)) == list(steps),
+            field="sub_paths.decay_steps", value=steps, allowed="a tuple of increasing whole numbers >= 0",
         )  # fmt: skip
         for name in ("n_steps", "n_records"):
             value = getattr(self, name)
-            require(
-                isinstance(value, int) and value >= 1,
-                field=f"sub_paths.{name}", value=value, allowed="a whole number >= 1",
-            )  # fmt: skip
+            require(_is_whole(value, 1), field=f"sub_paths.{name}", value=value, allowed="a whole number >= 1")
+        require(
+            callable(self.schedule) and hasattr(self.schedule, "advance"),
+            field="sub_paths.schedule", value=self.schedule, allowed="a schedule, such as Constant(rate=1e-4)",
+        )  # fmt: skip
         if hasattr(self.schedule, "check"):
             self.schedule.check()
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
