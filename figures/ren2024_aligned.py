@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from matplotlib.ticker import NullFormatter
 
 from figures import _ren2024 as ren
 from figures import style
@@ -75,7 +76,8 @@ def _steps(ax, risk, aligned):
 
 def _ray(ax, ds, risk, end):
     """Draw each run at its final b and risk, the mean risk on the rays, and the turning points of the aligned rays."""
-    low, high = float(end.min()), float(end.max())
+    known = end.values[np.isfinite(end.values)]
+    low, high = np.min(known, initial=1.0), np.max(known, initial=1.0)
     fine = xr.DataArray(np.geomspace(low / 1.4, high * 1.15, 300), dims="fine")
     for alignment, (_, colour, marker) in STARTS.items():
         x, y = (style.seeds_first(v.sel(alignment=alignment), "decay_step").ravel() for v in (end, risk))
@@ -90,3 +92,4 @@ def _ray(ax, ds, risk, end):
     style.note(ax, "risk on the ray\n(mean over seeds)", (0.02, 0.04), xycoords="axes fraction", color=style.THEORY)
     ax.set(xscale="log", xlabel=r"final $b=\|\beta\|^2$ (later decay to the right)")
     ax.set_xlim(float(fine[-1]), float(fine[0]))
+    ax.xaxis.set_minor_formatter(NullFormatter())

@@ -74,7 +74,7 @@ def draw(ds):
         "Final risk falls with the decay step, faster at larger rates, towards that of the minimum-norm solution",
         n_seeds=ds.sizes["seed"],
         interval=f"bars {ren.INTERVAL}; final: mean over the last {WINDOW:,} steps",
-        parameters={"rate after it": ren.power(low)} | ren.parameters(ds),
+        parameters={"rate after the decay": ren.power(low)} | ren.parameters(ds),
     )
     return figure
 
@@ -82,12 +82,12 @@ def draw(ds):
 def _levels(ax, ds, decays):
     """Draw the risks of the minimum-norm solution and of the best interpolator."""
     norm, best, null = (float(v.mean()) for v in (min_norm_risk(ds), ds.best_risk, ds.null_risk))
-    for level, text, side in (
-        (norm, f"minimum norm: {norm:.2f} (predicting 0: {null:.2f})", -1),
-        (best, f"best of all minima: {best:.2g}", 1),
-    ):
+    for level in (norm, best):
         ax.axhline(level, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
-        style.note(ax, text, (decays[-1] / 1e3, level), (0, 3 * side), ha="right", va="bottom" if side > 0 else "top")
+    # One at each end, so that they keep clear of each other whatever the range of risks.
+    style.note(ax, f"minimum norm: {norm:.2f} (predicting 0: {null:.2f})", (decays[-1] / 1e3, norm), (0, -3),
+               ha="right", va="top")  # fmt: skip
+    style.note(ax, f"best of all minima: {best:.2g}", (0, best), (-4, 2), va="bottom")
     ax.set(ylabel=r"final risk $R$", xlabel=r"decay step $T_d$ (thousands of steps)", ylim=(-0.1, None))
     (law,) = ax.plot([], [], color=style.THEORY, linestyle="--", linewidth=0.8, label="drift equation")
     handles = [*(h for h in ax.get_legend_handles_labels()[0] if h is not law), law]

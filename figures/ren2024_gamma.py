@@ -100,7 +100,7 @@ def _speed(ax, run, clock, gamma, colour, marker):
 
 def _frame(a, b, m, clocks, paths):
     """Set the axes: (a) from where the first b begins to move; (b) with the zone in which b is of the order of m."""
-    moved = [clock[np.nanargmax(path < 0.98 * path[0])] for clock, path in zip(clocks, paths, strict=True)]
+    moved = [clock[np.argmax(path < 0.98 * path[0]) or -1] for clock, path in zip(clocks, paths, strict=True)]
     a.set(xscale="log", yscale="log", xlabel=r"clock $\eta^2\sigma^2 k/B$ ($k$: steps)", ylabel=r"$b$")
     a.set_xlim(min(moved) / 2, 2.2 * max(clock[-1] for clock in clocks))
     a.set_ylim(bottom=a.get_ylim()[0] / 2)

@@ -110,13 +110,17 @@ def _enlarge(ax, close, run, minima):
     """Show in the small panel the sub-path that starts farthest from the curve, after the first decay."""
     order = np.argsort(minima[1])
     start_a, start_rho = run.sub_plane_a.values[:, 0], run.sub_plane_rho.values[:, 0]
+    end_a = run.sub_plane_a.values[:, -1]
     distance = np.abs(start_a - np.interp(np.abs(start_rho), minima[1][order], minima[0][order]))
-    at = int(np.argmax(np.where(np.isfinite(distance) & (run.decay_step.values > 0), distance, -1)))
+    at = int(np.argmax(np.where(np.isfinite(distance + end_a) & (run.decay_step.values > 0), distance, -1)))
+    if not np.isfinite(distance[at] + end_a[at]):  # all of them diverged
+        close.remove()
+        return
     here = run.isel(decay_step=[at])
     before = here.isel(record=(run.step <= int(run.decay_step[at])).values)
     _paths(close, before, 1.0, 4.5)
     close.plot(start_rho[at], start_a[at], "o", color=style.LARGE, markersize=3.5, zorder=7)
-    middle_a, middle_rho = (start_a[at] + float(here.sub_plane_a[0, -1])) / 2, start_rho[at]
+    middle_a, middle_rho = (start_a[at] + end_a[at]) / 2, start_rho[at]
     half = max(0.8 * distance[at], 0.03)
     wide = half * np.ptp(ax.get_xlim()) / np.ptp(ax.get_ylim())
     close.set(xlim=(middle_rho - wide, middle_rho + wide), ylim=(middle_a - half, middle_a + half))

@@ -15,7 +15,7 @@ INPUTS = ("ren2024_sde", "ren2024_descent")
 
 ALT = (
     "Against the learning rate: (a) b of SGD and of its SDE limit over that of the drift equation, at one sum of "
-    "squared rates; both fall away from the line at 1, the SDE further; (b) b at the end of noise-free gradient "
+    "squared rates; both fall away from the line at 1, much alike; (b) b at the end of noise-free gradient "
     "descent, a dot a seed, falling from the value of gradient flow, with a grey band for the stability thresholds of "
     "the starts; (c) the share of diverged seeds, which rises only beyond the band."
 )
@@ -42,7 +42,7 @@ def draw(sde, descent):
     _final(b, descent)
     _diverged(c, descent)
     figure.align_ylabels([b, c])
-    a.set_title("SGD with label noise", loc="left")
+    a.set_title("label noise", loc="left")
     style.letters(a, b, c)
     seeds = [ds.sizes["seed"] for ds in (sde, descent)]
     parameters = ren.parameters(descent, "σ", "B") | {
@@ -54,8 +54,8 @@ def draw(sde, descent):
         parameters = {"seeds": f"{seeds[0]} (a), {seeds[1]} (b, c)"} | parameters
     style.title(
         figure,
-        "With label noise, b falls further below the drift equation as the rate grows; without, gradient descent ends "
-        "at smaller b the larger the rate, until it diverges beyond the threshold of its start",
+        "With label noise SGD and its SDE limit both fall below the drift equation, further as the rate grows; without "
+        "it gradient descent ends at smaller b, until it diverges beyond the threshold of its start",
         n_seeds=seeds[0] if seeds[0] == seeds[1] else None,
         interval=f"bars {ren.INTERVAL} (a: of the log)",
         parameters=parameters,
@@ -70,6 +70,7 @@ def _laws(ax, ds):
     # One clock for all rates: where the smallest one cannot reach it, the clock that it does reach.
     clock = min(CLOCK, rates[0] ** 2 * steps[-1])
     at = [int(np.abs(steps - clock / rate**2).argmin()) for rate in rates]
+    ends = {}
     for i, (name, (colour, marker)) in enumerate(LAWS.items()):
         cells = ds.sel(law=name)
         log_ratio = [
@@ -81,15 +82,17 @@ def _laws(ax, ds):
         x = rates * (0.985, 1.015)[i]
         style.points(ax, x, ratio, low, high, colour=colour, marker=marker, linestyle="-", markersize=4.5)
         if np.isfinite(ratio[-1]):
-            style.note(ax, {"SDE": "SDE limit"}.get(name, name), (x[-1], ratio[-1]), (-8, 6 if i == 0 else -6),
-                       color=colour, fontsize=8, ha="center" if i == 0 else "right",
-                       va="bottom" if i == 0 else "top")  # fmt: skip
+            ends[name] = ratio[-1]
+    for name, place in ends.items():
+        up = 5 if place == max(ends.values()) else -5
+        style.note(ax, {"SDE": "SDE limit"}.get(name, name), (rates[-1], place), (9, up), color=LAWS[name][0],
+                   fontsize=8, va="center")  # fmt: skip
     ax.axhline(1.0, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=0)
-    style.note(ax, "drift equation", (0.98, 1.0), (0, 3), xycoords=("axes fraction", "data"), color=style.THEORY,
-               va="bottom", ha="right")  # fmt: skip
+    style.note(ax, "drift equation", (0.99, 1.0), (0, -3), xycoords=("axes fraction", "data"), color=style.THEORY,
+               va="top", ha="right")  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\eta$ ($10^{-3}$ time per step)",
            ylabel=r"$b$ measured / $b$ of the drift equation")  # fmt: skip
-    ax.set_xlim(rates[0] / 1.15, rates[-1] * 1.15)
+    ax.set_xlim(rates[0] / 1.15, rates[-1] * 1.5)
     ax.set_xticks(rates, [f"{1e3 * rate:.3g}" for rate in rates])
     ax.xaxis.set_minor_locator(NullLocator())
     bottom = ax.get_ylim()[0]
@@ -99,11 +102,11 @@ def _laws(ax, ds):
 
 
 def _thresholds(ax, ds):
-    """Mark the range over seeds of 2/lambda_max at the start; return its lower end."""
+    """Mark the range over seeds of 2/lambda_max at the start; return its upper end."""
     threshold = 2.0 / ds.sharpness0
     low, high = float(threshold.min()), float(threshold.max())
     ax.axvspan(low, high, color=style.NEUTRAL, alpha=0.25, linewidth=0, zorder=0)
-    return low
+    return high
 
 
 def _final(ax, ds):
@@ -124,9 +127,9 @@ def _final(ax, ds):
     ax.axhline(level, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=0)
     style.note(ax, "gradient flow", (0.99, level), (0, 2), xycoords=("axes fraction", "data"), color=style.THEORY,
                va="bottom", ha="right")  # fmt: skip
-    low = _thresholds(ax, ds)
-    style.note(ax, "threshold of the\nstart, $2/\\lambda_{\\max}$\n(range over seeds)", (low, 0.06), (-4, 0),
-               xycoords=("data", "axes fraction"), ha="right", va="bottom", linespacing=1.25)  # fmt: skip
+    high = _thresholds(ax, ds)
+    style.note(ax, "threshold of the start, $2/\\lambda_{\\max}$\n(range over seeds)", (high, 1.0), (4, 0),
+               xycoords=("data", "axes fraction"), va="top", linespacing=1.25)  # fmt: skip
     style.note(ax, "dots: seeds\nopen: mean of the\nseeds that survive", (0.99, level / 2), color="black", ha="right",
                xycoords=("axes fraction", "data"), va="center")  # fmt: skip
     ax.set(ylabel="$b$ at the end", ylim=(-0.2, 1.12 * max(level, np.max(end[np.isfinite(end)], initial=level))))

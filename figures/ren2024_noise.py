@@ -31,7 +31,7 @@ def draw(noise, controls):
     n_a, n_b = noise.sizes["seed"], controls.sizes["seed"]
     style.title(
         figure,
-        "Of these, only label noise drifts to minimum norm; without it, or at γ = 0, later decay gains nothing",
+        "Of these noises, only label noise drifts to minimum norm; without it, or at γ = 0, later decay gains nothing",
         n_seeds=n_a if n_a == n_b else None,
         interval=("" if n_a == n_b else f"{n_a} seeds (a), {n_b} seeds (b); ")
         + f"99 % t-intervals of the mean (a: of log b); final risk: over the last {WINDOW:,} steps",
@@ -59,7 +59,11 @@ def _drift(ax, ds):
     for text, cells, colour, dashes in curves:
         mean, low, high = np.exp(mean_interval(np.log(style.seeds_first(cells.b, "record")), axis=0))
         style.band(ax, thousands, mean, low, high, colour=colour, linestyle=dashes)
-        style.note(ax, text, (thousands[-1], mean[-1]), (4, 0), color=colour, va="center", annotation_clip=False)
+        # The two that do not fall may be close.
+        side = {"isotropic noise": "bottom", "minibatches alone": "top"}.get(text, "center")
+        known = mean[np.isfinite(mean)]  # NaN from the divergence of a seed on
+        if known.size:
+            style.note(ax, text, (thousands[-1], known[-1]), (4, 0), color=colour, va=side, annotation_clip=False)
     for factor in (1.0, 1 / (1 - beta)):
         clock = (factor * rate * loud) ** 2 / problem["batch"] * ds.step.values
         law = predicted_b(labelled.sel(law="SGD"), clock, problem["gamma"])
@@ -86,12 +90,13 @@ def _controls(ax, ds):
         mean, low, high = mean_interval(style.seeds_first(risk.sel(gamma=g, sigma=s), "decay_step"), axis=0)
         style.points(ax, decays, mean, low, high, colour=colour, linestyle="-")
         falls = bool(g and s)
-        style.note(ax, text, (decays[0 if falls else -1], mean[0]), (5, 2) if falls else (0, 5), color=colour,
-                   ha="left" if falls else "right", va="bottom")  # fmt: skip
+        if np.isfinite(mean[0]):
+            style.note(ax, text, (decays[0 if falls else -1], mean[0]), (5, 2) if falls else (0, 5), color=colour,
+                       ha="left" if falls else "right", va="bottom")  # fmt: skip
     level = float(min_norm_risk(ds).mean())
     ax.axhline(level, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
     style.note(ax, "minimum norm", (0, level), (3, -2), color=style.THEORY, va="top")
-    highest = max(float(risk.max()), 2 * level) if np.isfinite(level) else 10.0
+    highest = np.nanmax([float(risk.max()), 2 * level])
     ax.set(yscale="log", xlabel=r"decay step $T_d$ (thousands of steps)", ylabel="final test risk", xlim=(0, None))
     ax.set(ylim=(0.75 * level, 1.1 * highest))
     ax.set_yticks([t for t in (0.3, 0.5, 1, 2, 3, 5, 10, 20) if 0.75 * level <= t <= 1.1 * highest])

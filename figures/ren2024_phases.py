@@ -16,10 +16,10 @@ from lrtheory.theory.ren2024_plateau import training_plateau
 INPUTS = ("ren2024_phases",)
 
 ALT = (
-    "Training loss, test risk, squared distance b to minimum norm and sharpness, rows, against the step on a log axis "
-    "(left) and after an early and a late decay of the rate (right), with the drift equation and the plateau dashed. "
-    "Look at how the loss sits on its plateau after phase I while risk, b and sharpness fall in phase II, and how the "
-    "decay lowers the loss but leaves b where it is."
+    "Rows: training loss, test risk, squared distance b to minimum norm, trace and largest eigenvalue of the Hessian; "
+    "on the left against the step on a log axis, on the right after an early and a late decay of the rate; plateau and "
+    "drift equation dashed. Look at how the loss sits on its plateau after phase I while risk, b and trace fall in "
+    "phase II, and how the decay lowers the loss but leaves b where it is."
 )
 
 LABELS = {
@@ -37,7 +37,7 @@ def draw(ds):
                              gridspec_kw={"width_ratios": [2, 1]})  # fmt: skip
     ds = ds.sortby("decay_step")
     rate, low = float(ds.attrs["experiment"]["schedule"]["rate"]), ren.small_rate(ds)
-    decays = dict(zip(ds.decay_step.values, AFTER[-ds.decay_step.size :], strict=True))
+    decays = {d: AFTER[int(d == ds.decay_step[-1])] for d in ds.decay_step.values}
     settled = _settled(ds, rate)
     laws = _laws(ds, ds.trace_hessian, rate, ren.clock(ds, rate, ds.step))
 
@@ -67,7 +67,7 @@ def draw(ds):
     figure.align_ylabels(axes[:, 0])
     style.title(
         figure,
-        "I: the loss reaches its plateau; II: b, risk and sharpness fall along the minima; III: the loss drops, b stays",
+        "I: the loss reaches its plateau; II: b, risk and tr H fall along the minima; III: the loss drops, b stays",
         n_seeds=ds.sizes["seed"],
         interval=f"bands {ren.INTERVAL}; line between I and II: two contraction times",
         parameters=ren.parameters(ds),
@@ -115,17 +115,17 @@ def _words(axes, ds, rate, low, decays, laws, settled):
     middle = int(np.searchsorted(ds.step.values, (settled * end) ** 0.5))
     at = float(ds.step[middle])
     style.note(loss, r"plateau $\eta\sigma^2\,\mathrm{tr}H/4B$", (at, float(laws["loss"].isel(record=middle).mean())),
-               (0, 7), color=style.THEORY, ha="left")  # fmt: skip
+               (-14, 8), color=style.THEORY, ha="left")  # fmt: skip
     style.note(risk, "risk at $b$ of the drift equation", (1.3, float(laws["risk"].isel(record=1).mean())), (0, -3),
                color=style.THEORY, va="top")  # fmt: skip
-    style.note(b, "drift equation from the end of gradient flow", (1.3, float(laws["b"].isel(record=1).mean())),
+    style.note(b, "drift equation, from the end of gradient flow", (1.3, float(laws["b"].isel(record=1).mean())),
                (0, -3), color=style.THEORY, va="top")  # fmt: skip
     norm = float(min_norm_risk(ds).mean())
     for ax in (risk, risk_after):
         ax.axhline(norm, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
     style.note(risk, "minimum norm", (1.3, norm), (0, 2), va="bottom")
     sharp.axhline(2 / rate, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
-    style.note(sharp, rf"$2/\eta$ = {2 / rate:,.0f}, beyond: gradient descent diverges", (1.3, 2 / rate), (0, -2), va="top")
+    style.note(sharp, rf"$2/\eta$ = {2 / rate:,.0f}, the limit of gradient descent", (1.3, 2 / rate), (0, -2), va="top")
     style.note(sharp_after, rf"$2/\eta$ = {2 / low:,.0f}, above", (0, sharp.get_ylim()[1]), (3, -2), va="top")
     for decay, colour in decays.items():
         cells = ds.sel(decay_step=decay)

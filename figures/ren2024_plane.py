@@ -5,14 +5,16 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullFormatter
+from scipy.interpolate import RegularGridInterpolator
 
 from figures import _ren2024 as ren
 from figures import style
 from lrtheory.probes.ren2024 import min_norm_risk, tail_mean
 from lrtheory.probes.ren2024_predicted import predicted_b
 from lrtheory.statistics import mean_interval
-from lrtheory.theory.ren2024 import collapse_clock, contraction_steps
-from lrtheory.theory.ren2024_manifold import smallest_eigenvalue
+from lrtheory.theory.ren2024 import collapse_clock
 
 INPUTS = ("ren2024_collapse",)
 
@@ -26,6 +28,7 @@ ALT = (
 WINDOW = 4000  # steps of the final level
 LEVELS = (1.1, 2.0, 4.0)  # of the risk over that of minimum norm
 FLOOR = 1e-4  # of b in the figure
+HALO = (withStroke(linewidth=1.8, foreground="white"),)
 CLOCK = r"\eta^2\sigma^2T_d\,\mathrm{tr}\hat\Sigma/B"
 
 
@@ -45,9 +48,9 @@ def draw(ds):
     figure.align_ylabels([b, c])
     style.title(
         figure,
-        "Final risk and b follow one clock, rate squared times decay step, up to rates near those where runs diverge",
+        "One clock, rate squared times decay step, sets b and the final risk, less and less well towards divergence",
         n_seeds=ds.sizes["seed"],
-        interval=f"bars {ren.INTERVAL}; final: mean over the last {WINDOW:,} steps",
+        interval=f"bars {ren.INTERVAL}; a: mean of seeds that did not diverge, dashed equal clock, solid equal risk",
         parameters={"rate after the decay": ren.power(low)} | ren.parameters(ds),
     )
     return figure
@@ -82,61 +85,79 @@ def _map(figure, ax, ds):
             ax.add_patch(Rectangle((x[j], y[i]), x[j + 1] - x[j], y[i + 1] - y[i], facecolor="white" if share == 1 else
                                    "none", edgecolor="#999999", hatch="/////", linewidth=0, zorder=2))  # fmt: skip
             ax.text(rates[j], steps[i], f"{100 * share:.0f}", ha="center", va="center", fontsize=style.SMALLEST,
-                    zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
+                    zorder=5, path_effects=HALO)  # fmt: skip
 
-    whole = np.where(lost == 0, kept, np.nan)
-    if min(whole.shape) > 1 and np.isfinite(whole).sum() > 3:
-        lines = ax.contour(rates, steps, np.ma.masked_invalid(whole), levels=LEVELS, colors="white", linewidths=1.3)
-        ax.clabel(lines, fmt=lambda v: f"{v:g}×", fontsize=style.SMALLEST)
+    _level_sets(ax, rates, steps, np.where(lost == 0, kept, np.nan))
+    line = np.array([y[0], y[-1]])
+    place = y[len(y) // 3]  # an edge of cells, clear of the numbers
     for level in (0.1, 1.0, 10.0):
-        line = steps.max() * 2 / np.array([1, 1e6])  # beyond the map on both sides
-        rate = np.sqrt(level / _clock(ds, 1.0, line))
-        ax.plot(rate, line, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=3)
+        ax.plot(np.sqrt(level / _clock(ds, 1.0, line)), line, color=style.THEORY, linestyle="--", linewidth=1, zorder=3,
+                path_effects=HALO)  # fmt: skip
+        at = float(np.sqrt(level / _clock(ds, 1.0, place)))
+        if x[0] < at < x[-1]:
+            ax.text(at, place, f"{level:g}", ha="center", va="center", fontsize=style.SMALLEST, zorder=5,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8})  # fmt: skip
     ax.set(xscale="log", yscale="log", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), xlabel=r"rate $\eta$ (time per step)",
            ylabel=r"decay step $T_d$ (steps)")  # fmt: skip
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     bar = figure.colorbar(shades, ax=ax, pad=0.02, aspect=30)
     ticks = [t for t in (1, 1.5, 2, 3, 4, 6, 8, 10) if t <= top]
     bar.set_ticks(ticks, labels=[f"{t:g}×" for t in ticks])
     bar.minorticks_off()
-    bar.set_label("final risk over that of minimum norm")
+    bar.set_label("final risk / risk of minimum norm")
     ax.set_title("final risk (numbers: % of seeds diverged)", loc="left")
+
+
+def _level_sets(ax, rates, steps, relative):
+    """Draw where the risk, interpolated on log axes, is some per cent above that of minimum norm."""
+    whole = np.isfinite(relative).all(axis=0)
+    if len(steps) < 2 or whole.sum() < 2:
+        return
+    # The excess over minimum norm spans decades: its logarithm is what is close to linear between the cells.
+    excess = np.log(np.maximum(relative[:, whole] - 1, 1e-3))
+    found = RegularGridInterpolator((np.log(steps), np.log(rates[whole])), excess)
+    y, x = (np.linspace(np.log(v[0]), np.log(v[-1]), 200) for v in (steps, rates[whole]))
+    fine = found(tuple(np.meshgrid(y, x, indexing="ij")))
+    lines = ax.contour(np.exp(x), np.exp(y), fine, np.log(np.array(LEVELS) - 1),
+                       colors="white", linewidths=1.4, linestyles="-", zorder=3)  # fmt: skip
+    for level, parts in zip(LEVELS, lines.allsegs, strict=True):
+        if parts:
+            end = max(np.concatenate(parts), key=lambda v: v[1])
+            style.note(ax, f"{level:g}×", tuple(end), (0, 2), color="white", ha="center", va="bottom", zorder=6,
+                       path_effects=[withStroke(linewidth=1.5, foreground="black")])  # fmt: skip
 
 
 def _collapse(ax, below, ds):
     """Draw b at the decay against the clock for every rate at which no seed diverged, and over the drift equation."""
-    problem = ren.problem_of(ds)
-    steps = ds.decay_step.values
+    gamma, steps = ren.problem_of(ds)["gamma"], ds.decay_step.values
     at_decay = ds.b.isel(record=np.searchsorted(ds.step.values, steps))
-    whole = [r for r in ds.rate.values if np.isfinite(at_decay.sel(rate=r)).all()]
-    first = ds.sel(rate=whole[0])
-    ends = [_clock(ds, r, t) for r in (whole[0], whole[-1]) for t in (steps[0], steps[-1])]
-    fine = np.geomspace(min(ends) / 1.5, max(ends), 150)
-    per_clock = ren.clock(ds, 1.0, 1.0) / _clock(ds, 1.0, 1.0)
-    law = predicted_b(first, fine * per_clock, gamma=problem["gamma"]).mean("seed").values
+    whole = [rate for rate in ds.rate.values if np.isfinite(at_decay.sel(rate=rate)).all()]
+    rates = whole or ds.rate.values
+    fine = np.geomspace(_clock(ds, rates[0], steps[0]) / 1.5, _clock(ds, rates[-1], steps[-1]), 150)
+    law = predicted_b(ds.isel(rate=0), fine * ren.clock(ds, 1.0, 1.0) / _clock(ds, 1.0, 1.0), gamma=gamma).mean("seed")
     ax.plot(fine, law, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=4)
-    shown = fine[law > FLOOR]
-    s = float((ds.m + predicted_b(ds, 0.0, gamma=problem["gamma"])).mean())
-    smallest = smallest_eigenvalue(problem["n"], problem["d"])
+    right = fine[law.values > FLOOR].max()
 
     for rate, colour in zip(whole, ren.rate_colours(whole), strict=True):
-        cells = ds.sel(rate=rate)
         x = _clock(ds, rate, steps)
         measured = style.seeds_first(at_decay.sel(rate=rate), "record")
-        predicted = predicted_b(cells, ren.clock(ds, rate, steps), gamma=problem["gamma"])
+        predicted = predicted_b(ds.sel(rate=rate), ren.clock(ds, rate, steps), gamma=gamma)
         ratio = measured / np.maximum(style.seeds_first(predicted, predicted.dims[-1]), 1e-300)
-        early = steps < 2 * contraction_steps(rate, s, smallest, problem["gamma"])
-        visible = (measured.mean(axis=0) > FLOOR) & (x <= shown[-1])
-        for panel, values, label in ((ax, measured, ren.power(rate)), (below, ratio, None)):
-            mean, lower, upper = mean_interval(values, axis=0)
-            for which, face in ((visible & ~early, colour), (visible & early, "white")):
-                style.points(panel, x[which], mean[which], lower[which], upper[which], colour=colour, label=label,
-                             markerfacecolor=face, zorder=3)  # fmt: skip
-                label = None
-            panel.plot(x[visible], mean[visible], color=colour, linewidth=0.7, zorder=2)
+        shown = (measured.mean(axis=0) > FLOOR) & (x <= right)
+        for panel, values in ((ax, measured), (below, ratio)):
+            mean, lower, upper = (v[shown] for v in mean_interval(values, axis=0))
+            style.points(panel, x[shown], mean, lower, upper, colour=colour, label=ren.power(rate), linestyle="-",
+                         linewidth=0.7, zorder=3)  # fmt: skip
     below.axhline(1, color=style.THEORY, linestyle="--", linewidth=0.9, zorder=1)
-    ax.set(xscale="log", yscale="log", ylim=(FLOOR / 1.5, None), xlim=(fine[0], shown[-1] * 1.2), ylabel=r"$b$ at the decay")
+    ax.set(xscale="log", yscale="log", xlim=(fine[0], right * 1.2), ylim=(FLOOR / 1.5, 4 * float(law.max())),
+           ylabel=r"$b$ at the decay")  # fmt: skip
     ax.tick_params(labelbottom=False)
-    ax.legend(loc="lower left", title=r"$\eta$ (time per step)", title_fontsize=style.SMALLEST, alignment="left",
-              handletextpad=0.2, labelspacing=0.25)  # fmt: skip
+    if whole:
+        ax.legend(loc="lower left", title=r"rate $\eta$", title_fontsize=style.SMALLEST, alignment="left",
+                  handletextpad=0.2, labelspacing=0.25, borderaxespad=0.2)  # fmt: skip
     below.set(yscale="log", ylabel=r"$b$ / drift law", xlabel=rf"clock ${CLOCK}$")
-    ax.set_title("one curve for all rates", loc="left")
+    ticks = [v for v in (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2) if below.get_ylim()[0] <= v <= below.get_ylim()[1]]
+    below.set_yticks(ticks, [f"{v:g}" for v in ticks])
+    below.minorticks_off()
+    ax.set_title("drift equation (dashed) and SGD", loc="left")

@@ -30,7 +30,7 @@ from scipy.optimize import root_scalar
 
 from lrtheory.theory.ren2024_manifold import arrays, exponent, inside, trace_hessian_slope
 
-MUCH = 10.0  # "much larger than m" in the early law of the drift means this many times at least
+MUCH = 10.0  # "far from minimum norm" in the early law of the drift: b is this many times (1 + gamma)^2 m at least
 
 
 # --- phase I: gradient flow to the manifold -----------------------------------------------------------------
@@ -266,7 +266,8 @@ def early_b(
               b = b_0 e^{-ak}\ (\gamma = 1,\ a = 2\eta^2\sigma^2T/B)
 
     gamma < 1: faster than exponential; gamma > 1: a power law, b ~ k^(-(1 + gamma)/(gamma - 1)); gamma = 0: none.
-    Regime: b >= 10 m, and T b well above c; the rate is wrong by a relative order of m/b. Status: derived.
+    Regime: b >= 10 (1 + gamma)^2 m, and T b well above c; the rate is wrong by a relative order of (1 + gamma)^2 m/b,
+    from the factor 1 - kappa b/s, which is small itself far out. Status: derived.
     """
     k, rate, sigma, b0, m, trace, gamma, batch = arrays(steps, rate, sigma, b0, m, trace, gamma, batch)
     with np.errstate(all="ignore"):
@@ -278,7 +279,7 @@ def early_b(
         power_law = np.where(base > 0, base, np.nan) ** (1.0 / np.where(near, 1.0, q))
         b = np.where(near, b0 * np.exp(-a * k), power_law)
         regime = (k >= 0) & (rate >= 0) & (sigma >= 0) & (batch >= 1) & (trace > 0) & (gamma >= 0)
-        return inside(b, regime, m > 0, b >= MUCH * m)
+        return inside(b, regime, m > 0, b >= MUCH * (1.0 + gamma) ** 2 * m)
 
 
 def early_slope(gamma: ArrayLike) -> Any:
