@@ -29,6 +29,8 @@ trace_count = 0
 
 UNITS = {"time": "time", "lr": "time per step", "stage_time": "time", "stage_step": "step", "stop_step": "step"}
 
+#: What is recorded of each stage of a schedule.
+STAGES = ("stage_step", "stage_time", "stage_reason")
 #: Names of the dimensions and coordinates of results.
 DIMENSIONS = {
     "record", "step", "seed", "data_seed", "stage_index", "decay_step", "sub_record", "sub_step", "sub_stage_index",
@@ -169,7 +171,7 @@ def _laid_out(experiment: Experiment, inner: Mapping[str, tuple[str, ...]]) -> d
         out = {}
         for name, value in found.items():
             n = value.ndim - len(lead)
-            extra = (prefix + "stage_index",) if name.startswith("stage_") and n else inner.get(name)
+            extra = (prefix + "stage_index",) if name in STAGES else inner.get(name)
             out[prefix + name] = (*lead, *(extra or (f"{name}_{i}" for i in range(n)))), value
         return out
 

@@ -60,12 +60,17 @@ def load_sim(name: str | Path) -> Sim:
         raise ConfigError(f"{path} cannot be read as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    beside = str(path.resolve().parent)
-    sys.path.insert(0, beside)
+    beside, before = path.resolve().parent, set(sys.modules)
+    sys.path.insert(0, str(beside))
     try:
         spec.loader.exec_module(module)
     finally:
-        sys.path.remove(beside)
+        sys.path.remove(str(beside))
+        # A sim of another folder may have a module of the same name beside it.
+        for imported in set(sys.modules) - before - {module_name}:
+            file = getattr(sys.modules[imported], "__file__", None)
+            if file is not None and Path(file).resolve().parent == beside:
+                del sys.modules[imported]
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"{path} defines no `experiment = Experiment(...)`")

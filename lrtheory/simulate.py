@@ -99,9 +99,15 @@ def begin(problem: Any, dynamics: Any, keys: Keys) -> tuple[Any, Any]:
     and the gradients; whether it is used is a fact of the law's class, so it does not depend on any number.
     """
     data, params = problem.data(keys.data), problem.init(keys.init)
-    if getattr(dynamics, "stays_in_span", False) and hasattr(problem, "reduce"):
+    if hasattr(problem, "reduce") and _stays_in_span(dynamics):
         return problem.reduce(data, params)
     return data, params
+
+
+def _stays_in_span(dynamics: Any) -> bool:
+    """Tell whether a law stays in the span, by the class that defines its step: another step must say so anew."""
+    owner = next(cls for cls in type(dynamics).__mro__ if "step" in vars(cls))
+    return "stays_in_span" in vars(owner) and bool(dynamics.stays_in_span)
 
 
 def prepare(problem: Any, probes: Sequence[Any], data: Any, keys: Keys) -> tuple[Any, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, at_decay, final
+from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, ROOT_SEED, at_decay, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
 from lrtheory.dynamics import MinibatchSGD
 from lrtheory.probes.ren2024 import Manifold, best_b_on_ray, risk_on_ray
-from lrtheory.relations import equal, greater, less
+from lrtheory.relations import equal, greater, less, ratio
 from lrtheory.schedules import Constant
 
 experiment = Experiment(
@@ -25,6 +25,7 @@ experiment = Experiment(
     ),
     axes={"alignment": Axis("problem.alignment", (0.0, 1.0))},
     seeds=32,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={
         "smoke": {
@@ -55,7 +56,7 @@ def _turning(ds):
     out = np.full(len(risk), np.nan)
     for i, (r, x) in enumerate(zip(risk, log_b, strict=True)):
         j = int(np.clip(r.argmin(), 1, len(r) - 2))
-        c, b, a = np.polynomial.polynomial.polyfit(x[j - 1 : j + 2], r[j - 1 : j + 2], 2)
+        _, b, a = np.polynomial.polynomial.polyfit(x[j - 1 : j + 2], r[j - 1 : j + 2], 2)
         out[i] = -b / (2 * a)
     return out - best
 
@@ -69,7 +70,7 @@ claims = [
         quantity=lambda ds: final(_aligned(ds)).sel(decay_step=60000) / final(_aligned(ds)).sel(decay_step=16000),
         relation=greater(3.0),
         regime=LONG,
-        choices=CHOICES,
+        choices=f"{CHOICES}; 16,000 steps were chosen before looking, the least risk is at 12,000",
         headline=True,
     ),
     Claim(
@@ -80,7 +81,7 @@ claims = [
         quantity=lambda ds: final(_aligned(ds)).sel(decay_step=2000) / final(_aligned(ds)).sel(decay_step=16000),
         relation=greater(3.0),
         regime=LONG,
-        choices=CHOICES,
+        choices=f"{CHOICES}; 16,000 steps were chosen before looking, the least risk is at 12,000",
     ),
     Claim(
         id="ren2024-17-turn",
@@ -103,14 +104,14 @@ claims = [
     ),
     Claim(
         id="ren2024-17-ray",
-        statement="final risk of the aligned start after 16,000 steps is the risk on the ray at its own b, within 5 % of the null risk",
+        statement="final risk of the aligned start after 16,000 steps is the risk on the ray at its own b, within 5 % (ratio of means)",
         reference=OURS,
         status="derived",
         quantity=lambda ds: (
-            (final(_aligned(ds)) - risk_on_ray(_aligned(ds), final(_aligned(ds), "b"))).sel(decay_step=16000)
-            / _aligned(ds).null_risk
+            final(_aligned(ds)).sel(decay_step=16000),
+            risk_on_ray(_aligned(ds), final(_aligned(ds), "b")).sel(decay_step=16000),
         ),
-        relation=equal(0.0, 0.05),
+        relation=ratio(0.95, 1.05),
         regime=LONG,
     ),
 ]

@@ -7,7 +7,7 @@ levels of loss and risk, and what the decay does are held against their closed f
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, PAPER, at_decay, final
+from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, PAPER, ROOT_SEED, at_decay, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
@@ -29,6 +29,7 @@ experiment = Experiment(
     sub_paths=SubPaths(decay_steps=DECAY_STEPS, schedule=Constant(rate=LOW), n_steps=AFTER, n_records=100),
     axes={"rate": Axis("schedule.rate", (5e-4, HIGH, 2e-3), unit="time per step")},
     seeds=128,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={
         "smoke": {
@@ -93,12 +94,17 @@ def _frozen(ds):
     return (final(cells, "b") / at_decay(cells, "b")).mean("decay_step", skipna=False)
 
 
+def _one(ds):
+    """Return the prediction of a ratio to a prediction: 1 at each decay step after phase I."""
+    return np.ones(int((ds.decay_step >= 2000).sum()))
+
+
 claims = [
     Claim(
         id="ren2024-9",
-        statement="the later the decay, the smaller the final risk: it falls from each decay step to the next",
-        reference=f"{PAPER}, abstract: a long phase of large rates leads to near-optimal generalisation",
-        status="paper",
+        statement="with fresh label noise, the later the decay, the smaller the final risk: it falls from each decay step to the next",
+        reference=OURS,
+        status="derived",
         quantity=lambda ds: final(_high(ds)),
         relation=decreasing("decay_step"),
         choices=CHOICES,
@@ -106,7 +112,7 @@ claims = [
     ),
     Claim(
         id="ren2024-9-min-norm",
-        statement="decay after 60,000 steps ends at the risk of the minimum-norm solution, within 10 %",
+        statement="with fresh label noise, decay after 60,000 steps ends at the risk of the minimum-norm solution, within 10 %",
         reference=f"{PAPER}, abstract: a long phase of large rates leads to the minimum-norm solution",
         status="paper",
         quantity=lambda ds: (final(_high(ds)) / min_norm_risk(_high(ds))).isel(decay_step=-1),
@@ -117,11 +123,11 @@ claims = [
     ),
     Claim(
         id="ren2024-9-curve",
-        statement="final risk against decay step follows the drift equation, the risk on the ray and the excess at the small rate, within 15 % at each decay step from 2,000 on",
+        statement="final risk against decay step follows the drift equation, the risk on the ray and the excess at the small rate, within 15 % at each decay step from 2,000 on (mean of the ratios)",
         reference=OURS,
         status="derived",
         quantity=_risk_over_prediction,
-        relation=follows(lambda ds: np.ones(int((ds.decay_step >= 2000).sum())), "decay_step", margin=0.15),
+        relation=follows(_one, "decay_step", relative=0.15),
         choices="the margin was chosen knowing that the equation leaves out phase I and terms of order eta",
     ),
     Claim(
@@ -135,11 +141,11 @@ claims = [
     ),
     Claim(
         id="ren2024-6",
-        statement="b at the decay is the solution of the drift equation within 25 %, at each decay step from 2,000 on",
+        statement="b at the decay is the solution of the drift equation within 25 %, at each decay step from 2,000 on (mean of the ratios)",
         reference=OURS,
         status="derived",
         quantity=_b_over_ode,
-        relation=follows(lambda ds: np.ones(int((ds.decay_step >= 2000).sum())), "decay_step", margin=0.25),
+        relation=follows(_one, "decay_step", relative=0.25),
         choices="the margin was chosen knowing that at rate 1e-3 simulation is some 10 to 20 % low",
     ),
     Claim(

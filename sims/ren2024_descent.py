@@ -1,9 +1,9 @@
-"""Without label noise: gradient descent and minibatches of one over rates, and where gradient descent stops surviving."""
+"""Gradient descent without noise over rates: where it ends, and where it stops surviving."""
 
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import OURS, P0
+from _ren2024 import OURS, P0, ROOT_SEED
 
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import GD
@@ -27,6 +27,7 @@ experiment = Experiment(
         ),
     },
     seeds=64,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={
         "smoke": {"seeds": 4, "n_steps": 6000, "axes.rate": (1e-3, 0.02, 0.04, 0.1, 0.2)},

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
-from _ren2024 import HIGH, OURS, P0
+from _ren2024 import FULL, HIGH, OURS, P0, ROOT_SEED
 
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import MinibatchSGD
 from lrtheory.probes.ren2024 import Manifold
-from lrtheory.problems.ren2024 import FullNormScaledRegression
 from lrtheory.relations import share
 from lrtheory.schedules import Constant
-
-FULL = FullNormScaledRegression(**{f.name: getattr(P0, f.name) for f in dataclasses.fields(P0)})
 
 experiment = Experiment(
     name="ren2024_forms",
@@ -26,6 +21,7 @@ experiment = Experiment(
     n_records=20,
     axes={"form": Axis("problem", (FULL, P0), labels=("full", "reduced"))},
     seeds=96,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={"smoke": {"seeds": 4, "n_steps": 500, "n_records": 5}, "laptop": {}, "paper": {"n_steps": 60000}},
 )

@@ -5,7 +5,7 @@ The drift runs on the sum of eta^2, so a small rate that is given ten times the 
 
 from __future__ import annotations
 
-from _ren2024 import CHOICES, HIGH, LOW, OURS, P0
+from _ren2024 import CHOICES, HIGH, LOW, OURS, P0, ROOT_SEED
 
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.claims import Regime
@@ -28,6 +28,7 @@ experiment = Experiment(
     n_records=600,
     axes={"first": Axis("schedule.rates.0", (LOW, HIGH), unit="time per step")},
     seeds=16,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={
         "smoke": {"seeds": 3, "n_steps": 20000, "n_records": 20, "schedule.boundaries": (5000,)},
@@ -63,7 +64,7 @@ claims = [
     ),
     Claim(
         id="ren2024-summed-rate",
-        statement="at the same summed rate, after ten times the steps, the small rate alone still has more than twice the risk of large-then-small",
+        statement="at the summed rate of the large phase, after ten times its steps, the small rate alone still has more than twice the risk of large-then-small",
         reference=OURS,
         status="derived",
         quantity=lambda ds: _around(ds, "risk", LOW, END, 4000) / _large(ds),

@@ -1,9 +1,9 @@
-"""SGD, its SDE limit and the drift equation at one eta^2 T_d: they agree at small rates and separate at large ones."""
+"""SGD, its SDE limit and the drift equation at one eta^2 T_d: do they agree at small rates and separate at large ones?"""
 
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import HIGH, OURS, P0, nearest
+from _ren2024 import HIGH, OURS, P0, ROOT_SEED, nearest
 
 from lrtheory import Axis, Claim, Experiment
 from lrtheory.dynamics import SDE, MinibatchSGD
@@ -29,6 +29,7 @@ experiment = Experiment(
         "rate": Axis("schedule.rate", (HIGH, 2e-3, LARGEST), unit="time per step"),
     },
     seeds=64,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={
         "smoke": {"seeds": 4, "n_steps": 4000, "n_records": 25},
@@ -64,7 +65,7 @@ claims = [
     ),
     Claim(
         id="ren2024-13-ode",
-        statement="the SDE leaves the drift equation as SGD does: at rate 1e-3 its b is below the equation too",
+        statement="at rate 1e-3 b of the SDE limit is below the drift equation, too",
         reference=OURS,
         status="derived",
         quantity=lambda ds: (

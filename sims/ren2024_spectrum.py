@@ -1,4 +1,4 @@
-"""Near-optimal or not: final risk against the decay step for a spiked spectrum and an isotropic one of the same trace.
+"""Small risk or not: final risk against the decay step for a spiked spectrum and an isotropic one of the same trace.
 
 The signal lies in four directions; in the spiked spectrum these are strong (1 against .01), so that interpolating noise is
 harmless.
@@ -6,7 +6,7 @@ harmless.
 
 from __future__ import annotations
 
-from _ren2024 import OURS, PAPER, final
+from _ren2024 import OURS, ROOT_SEED, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
@@ -36,6 +36,7 @@ experiment = Experiment(
     ),
     axes={"spectrum": Axis("problem.eigenvalues", tuple(SPECTRA.values()), labels=tuple(SPECTRA))},
     seeds=96,
+    root_seed=ROOT_SEED,
     precision="f64",
     scales={
         "smoke": {
@@ -61,21 +62,21 @@ claims = [
     Claim(
         id="ren2024-spiked",
         statement="spiked spectrum: the later the decay, the smaller the final risk; nowhere does it rise by more than 0.0005, a thousandth of the null risk",
-        reference=f"{PAPER}, abstract: near-optimal generalisation by a long phase of large rates",
-        status="paper",
+        reference=OURS,
+        status="derived",
         quantity=lambda ds: final(ds.sel(spectrum="spiked")),
         relation=decreasing("decay_step", tolerance=5e-4),
         choices=f"{CHOICES}; the tolerance was chosen after looking",
     ),
     Claim(
-        id="ren2024-spiked-near-optimal",
-        statement="spiked spectrum: the latest decay ends below 10 % of the null risk",
-        reference=f"{PAPER}, abstract: near-optimal generalisation by a long phase of large rates",
-        status="paper",
+        id="ren2024-spiked-level",
+        statement="spiked spectrum: the latest decay ends far below the risk of predicting nothing, under 10 % of it",
+        reference=OURS,
+        status="derived",
         quantity=lambda ds: _relative(ds, "spiked").isel(decay_step=-1),
         relation=less(0.1),
         regime=LONG,
-        choices=f"{CHOICES}; the bound is lrtheory's",
+        choices=f"{CHOICES}; the bound is lrtheory's; the best interpolator is another four times below",
         headline=True,
     ),
     Claim(
@@ -90,10 +91,12 @@ claims = [
     ),
     Claim(
         id="ren2024-isotropic-poor",
-        statement="negative control: with an isotropic spectrum of the same trace the risk of the minimum-norm solution is above 80 % of the null risk",
+        statement="negative control: with an isotropic spectrum of the same trace the latest decay ends above 80 % of the risk of predicting nothing",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: (min_norm_risk(ds) / ds.null_risk).sel(spectrum="isotropic"),
+        quantity=lambda ds: _relative(ds, "isotropic").isel(decay_step=-1),
         relation=greater(0.8),
+        regime=LONG,
+        choices="the same trace and alpha* leave a fiftieth of the signal variance beside the same label noise",
     ),
 ]

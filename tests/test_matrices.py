@@ -75,6 +75,7 @@ def test_programs_with_lapack_calls_do_not_wait_for_each_other():
     """Of 100 pairs of such chunks on two host devices some would hang; they are run one at a time."""
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run(
-        [sys.executable, "-c", CONCURRENT], capture_output=True, text=True, env={**os.environ, **flags}, check=False
-    )
+        [sys.executable, "-c", CONCURRENT], capture_output=True, text=True, env={**os.environ, **flags}, check=False,
+        timeout=120,
+    )  # fmt: skip
     assert done.stdout.strip() == "3200", done.stderr[-500:]

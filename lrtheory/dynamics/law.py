@@ -12,7 +12,8 @@ class Law:
 
     ``requires`` names the methods that the law asks of a problem, beyond ``loss``. ``stays_in_span`` says that every
     update is a combination of the start, earlier updates and gradients (noise made of gradients included), with
-    coefficients that know inner products only: a problem may then be reduced to the coordinates of that span.
+    coefficients that know inner products only: a problem may then be reduced to the coordinates of that span. It holds
+    for the ``step`` of the class that says it, not for that of a subclass which does not repeat it.
     """
 
     stays_in_span: ClassVar[bool] = False

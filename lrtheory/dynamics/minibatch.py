@@ -178,6 +178,8 @@ class MinibatchMomentum(MinibatchSGD):
         >>> law = MinibatchMomentum(beta=0.5, weight_decay=0.01)
     """
 
+    stays_in_span: ClassVar[bool] = True
+
     beta: float = 0.9
 
     def check(self) -> None:

@@ -266,8 +266,8 @@ def early_b(
               b = b_0 e^{-ak}\ (\gamma = 1,\ a = 2\eta^2\sigma^2T/B)
 
     gamma < 1: faster than exponential; gamma > 1: a power law, b ~ k^(-(1 + gamma)/(gamma - 1)); gamma = 0: none.
-    Regime: b >= 10 (1 + gamma)^2 m, and T b well above c; the rate is wrong by a relative order of (1 + gamma)^2 m/b,
-    from the factor 1 - kappa b/s, which is small itself far out. Status: derived.
+    Regime: b >= 10 (1 + gamma)^2 m, and T b well above c; the rate is too large by a relative order of
+    gamma (gamma + 2) m/b, from the factor 1 - kappa b/s, which is itself small far out. Status: derived.
     """
     k, rate, sigma, b0, m, trace, gamma, batch = arrays(steps, rate, sigma, b0, m, trace, gamma, batch)
     with np.errstate(all="ignore"):
