@@ -9,6 +9,7 @@ import sys
 PARTS = {
     "step": "step:main",
     "ren2024": "ren2024:main",
+    "ren2024_run": "ren2024:run",
     "traces": "program:traces",
     "answers": "program:answers",
     "memory": "program:memory",

@@ -11,14 +11,15 @@ alike:
 * *NumPy, one run*: the loop that one would write for a single run in all d coordinates: plain, as the formulas say, or
   tuned (random numbers drawn ahead, every product computed once).
 
-A row runs 1,024 seeds, each with a training set of its own, in chunks of the size that a sweep would choose, one after
-another. Rates count the steps of a cell, by wall time and by CPU time; the difference of two runs leaves out drawing
-the data and the start. The ratio by CPU time does not suffer from other processes.
+A row runs 1,024 seeds, each with a training set of its own (128 in a thousand dimensions), in chunks of the size that a
+sweep would choose, one after another. Training sets and starts are made before. Rates count the steps of a cell, by
+wall time and by CPU time; the ratio by CPU time does not suffer from other processes.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -28,18 +29,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import lrtheory
-from benchmarks.step import Timing, measure
+from benchmarks.step import measure
 from lrtheory import program, sweep
 from lrtheory.dynamics import MinibatchSGD
 from lrtheory.experiment import Experiment
 from lrtheory.probes.ren2024 import Manifold
 from lrtheory.problems.ren2024 import FullNormScaledRegression, NormScaledRegression
+from lrtheory.pytree import pytree
 from lrtheory.schedules import Constant
 from lrtheory.simulate import Keys, begin, cell_keys, simulate
 from lrtheory.sub_paths import SubPaths
 
-CELLS = 1024
-SHORT, LONG = 20, 4000
+CELLS, STEPS = 1024, 4000
 HIGH, LOW = 1e-3, 1e-4
 LAW = MinibatchSGD()
 P0 = NormScaledRegression(n=20, d=100, gamma=1.0, label_noise=1.0, static_noise=0.1, alpha_star=1.0, radius=3.0)
@@ -68,47 +69,72 @@ def chunk_size(problem: Any) -> int:
         return sweep.plan(experiment, sweep.Programs(experiment, devices), None, None)[0].chunk["seed"]
 
 
-def library(problem: Any) -> Callable[[Keys, int], Any]:
-    """Return lrtheory's own path for a batch of cells of distinct seeds."""
+@pytree
+class Given(FullNormScaledRegression):
+    """The same regression on a training set and from a start that are given, in whichever coordinates."""
 
-    def run(keys: Keys, n_steps: int) -> Any:
-        one = jax.tree.map(lambda v: jnp.asarray(v, float), (problem, LAW, Constant(rate=HIGH)))
-        parts = (
-            jax.tree.map(lambda v, n=n: jnp.broadcast_to(v, (n, *v.shape)), part)
-            for part, n in zip(one, (keys.data.shape[0], 1, 1), strict=True)
-        )
-        return simulate(*parts, (), keys, np.array([0, n_steps]), over_groups=jax.vmap, over_members=jax.vmap)
+    sample: Any = None
+    start: Any = None
 
-    return run
+    def data(self, key: Any) -> Any:
+        """Return the training set."""
+        return self.sample
 
-
-def bare(problem: Any, fixed: bool) -> Callable[[Keys, int], Any]:
-    """Return a plain scan of the same steps, with numbers that are fixed in the program, or not."""
-    numbers = problem, LAW, Constant(rate=HIGH)
-
-    def run(keys: Keys, n_steps: int) -> Any:
-        leaves = jax.tree.map(lambda v: jnp.asarray(v, float), numbers)
-        problem, law, schedule = numbers if fixed else jax.lax.optimization_barrier(leaves)
-        data, params = jax.vmap(lambda key: begin(problem, law, key))(keys)
-        state = jax.vmap(lambda d, w: law.init(problem, d, w))(data, params)
-
-        def cell(data: Any, state: Any, key: Any, i: Any) -> Any:
-            return law.step(problem, data, state, schedule.rate, jax.random.fold_in(key, i))[0]
-
-        def step(state: Any, i: Any) -> tuple[Any, None]:
-            return jax.vmap(cell, (0, 0, 0, None))(data, state, keys.noise, i), None
-
-        return jax.lax.scan(step, state, jnp.arange(n_steps))[0]
-
-    return run
+    def init(self, key: Any) -> Any:
+        """Return the weights of the start."""
+        return self.start
 
 
-def chunked(function: Callable[[Keys, int], Any], n_steps: int, size: int) -> Callable[[], Any]:
-    """Return a job that runs all cells, ``size`` of them at a time; the last chunk is filled up, as in a sweep."""
-    seeds = [jnp.minimum(jnp.arange(i, i + size), CELLS - 1) for i in range(0, CELLS, size)]
-    parts = [jax.vmap(lambda s: cell_keys(0, s))(s) for s in seeds]
-    compiled = jax.jit(lambda keys: function(keys, n_steps))
-    return lambda: [jax.block_until_ready(compiled(part)) for part in parts]
+def library(problem: Any, keys: Keys, n_steps: int) -> Any:
+    """Return the results of lrtheory's own path for a batch of cells."""
+    law, schedule = (jax.tree.map(lambda v: jnp.full(1, v, float), part) for part in (LAW, Constant(rate=HIGH)))
+    steps = np.array([0, n_steps])
+    return simulate(problem, law, schedule, (), keys, steps, over_groups=jax.vmap, over_members=jax.vmap)
+
+
+def bare(problem: Any, keys: Keys, n_steps: int) -> Any:
+    """Return the final states of a plain scan of the same steps."""
+    state = jax.vmap(lambda p: LAW.init(p, p.sample, p.start))(problem)
+
+    def cell(problem: Any, state: Any, key: Any, i: Any) -> Any:
+        return LAW.step(problem, problem.sample, state, HIGH, jax.random.fold_in(key, i))[0]
+
+    def step(state: Any, i: Any) -> tuple[Any, None]:
+        return jax.vmap(cell, (0, 0, 0, None))(problem, state, keys.noise, i), None
+
+    return jax.lax.scan(step, state, jnp.arange(n_steps))[0]
+
+
+def bare_fixed(problem: Any, keys: Keys, n_steps: int) -> Any:
+    """Return the same, with numbers of the problem that are fixed in the program."""
+    state = jax.vmap(lambda p: LAW.init(p, p.sample, p.start))(problem)
+
+    def cell(sample: Any, state: Any, key: Any, i: Any) -> Any:
+        return LAW.step(P0, sample, state, HIGH, jax.random.fold_in(key, i))[0]
+
+    def step(state: Any, i: Any) -> tuple[Any, None]:
+        return jax.vmap(cell, (0, 0, 0, None))(problem.sample, state, keys.noise, i), None
+
+    return jax.lax.scan(step, state, jnp.arange(n_steps))[0]
+
+
+def chunks(problem: Any, cells: int, size: int) -> list[tuple[Any, Keys]]:
+    """Return problems and keys of all cells, ``size`` of them at a time; the last chunk is filled up, as in a sweep."""
+    made = jax.jit(jax.vmap(lambda key: begin(problem, LAW, key)))
+    parts = []
+    for i in range(0, cells, size):
+        keys = jax.vmap(lambda s: cell_keys(0, s))(jnp.minimum(jnp.arange(i, i + size), cells - 1))
+        sample, start = made(keys)
+        numbers = jax.tree.map(lambda v: jnp.full(size, v, float), problem)
+        fields = {field.name: getattr(numbers, field.name) for field in dataclasses.fields(numbers)}
+        parts.append((Given(**fields, sample=sample, start=start), keys))
+    return parts
+
+
+def chunked(function: Callable[..., Any], parts: list[tuple[Any, Keys]], n_steps: int) -> Callable[[], Any]:
+    """Return a job that runs one chunk after another."""
+    compiled = jax.jit(lambda problem, keys: function(problem, keys, n_steps))
+    return lambda: [jax.block_until_ready(compiled(*part)) for part in parts]
 
 
 def numpy_loops(n_steps: int) -> dict[str, Callable[[], Any]]:
@@ -145,64 +171,54 @@ def numpy_loops(n_steps: int) -> dict[str, Callable[[], Any]]:
 
 def rates() -> list[Row]:
     """Measure every row of the table."""
-    forms: dict[str, tuple[Callable[[Keys, int], Any], Any, tuple[int, int]]] = {
-        "lrtheory, n + 1 coordinates": (library(P0), P0, (SHORT, LONG)),
-        "bare scan, numbers as arguments": (bare(P0, fixed=False), P0, (SHORT, LONG)),
-        "bare scan, numbers fixed": (bare(P0, fixed=True), P0, (SHORT, LONG)),
+    size = chunk_size(P0)
+    parts = chunks(P0, CELLS, size)
+    rows: dict[str, tuple[Callable[..., Any], list[Any], int, int]] = {
+        "lrtheory, n + 1 coordinates": (library, parts, size, STEPS),
+        "bare scan, numbers as arguments": (bare, parts, size, STEPS),
+        "bare scan, numbers fixed": (bare_fixed, parts, size, STEPS),
     }
-    for d, steps in ((100, (SHORT, LONG // 2)), (1000, (SHORT, LONG // 10))):
+    for d, cells in ((100, CELLS), (1000, CELLS // 8)):
         full = FullNormScaledRegression(**{**FIELDS, "d": d})
-        forms[f"lrtheory, all d = {d} coordinates"] = (library(full), full, steps)
-    jobs: dict[tuple[str, int], Callable[[], Any]] = {}
-    sizes = {name: chunk_size(problem) for name, (_, problem, _) in forms.items()}
-    for name, (function, _, steps) in forms.items():
-        for n_steps in steps:
-            jobs[name, n_steps] = chunked(function, n_steps, sizes[name])
-    loops = numpy_loops(LONG)
-    jobs.update({(name, LONG): loop for name, loop in loops.items()})
-    spent = measure(jobs, repeats=4)
-    rows = []
-    for name, (_, _, (short, long)) in forms.items():
-        took = Timing(*(b - a for a, b in zip(spent[name, short], spent[name, long], strict=True)))
-        # What fills up the last chunk is simulated too.
-        cells = -(-CELLS // sizes[name]) * sizes[name]
-        rows.append(Row(name, sizes[name], *(cells * (long - short) / t for t in took)))
-    return [*rows, *(Row(name, 1, *(LONG / t for t in spent[name, LONG])) for name in loops)]
+        size = chunk_size(full)
+        rows[f"lrtheory, all d = {d} coordinates"] = (library, chunks(full, cells, size), size, STEPS // 4)
+    jobs = {name: chunked(function, parts, n_steps) for name, (function, parts, _, n_steps) in rows.items()}
+    loops = numpy_loops(STEPS)
+    spent = measure({**jobs, **loops}, repeats=5)
+    # What fills up the last chunk is simulated too.
+    steps = {name: len(parts) * size * n_steps for name, (_, parts, size, n_steps) in rows.items()}
+    table = [Row(name, rows[name][2], *(steps[name] / t for t in spent[name])) for name in rows]
+    return [*table, *(Row(name, 1, *(STEPS / t for t in spent[name])) for name in loops)]
 
 
-def figure() -> list[str]:
+def run() -> list[str]:
     """Time the run behind the figure of late decay, from experiment to Dataset, compilation included."""
-    lines = []
-    for fraction, note in ((1, ""), (100, ", a hundredth of the steps")):
-        experiment = Experiment(
-            name="bench",
-            problem=P0,
-            dynamics=LAW,
-            schedule=Constant(rate=HIGH),
-            probes=(Manifold(),),
-            n_steps=DECAY_STEPS[-1] // fraction,
-            n_records=300,
-            sub_paths=SubPaths(
-                decay_steps=tuple(s // fraction for s in DECAY_STEPS),
-                schedule=Constant(rate=LOW),
-                n_steps=20000 // fraction,
-                n_records=100,
-            ),
-            seeds=SEEDS,
-            precision="f64",
-        )
-        wall, cpu = time.perf_counter(), time.process_time()
-        lrtheory.run(experiment, progress=False)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        lines.append(
-            f"late decay, {len(DECAY_STEPS)} decay steps x {SEEDS} seeds, 60,000 + 20,000 steps{note}, one rate, "
-            f"{len(jax.devices())} devices: {wall:.1f} s, {cpu:.1f} CPU s, compilation included"
-        )
-    return lines
+    experiment = Experiment(
+        name="bench",
+        problem=P0,
+        dynamics=LAW,
+        schedule=Constant(rate=HIGH),
+        probes=(Manifold(),),
+        n_steps=DECAY_STEPS[-1],
+        n_records=300,
+        sub_paths=SubPaths(decay_steps=DECAY_STEPS, schedule=Constant(rate=LOW), n_steps=20000, n_records=100),
+        seeds=SEEDS,
+        precision="f64",
+    )
+    wall, cpu = time.perf_counter(), time.process_time()
+    lrtheory.run(experiment, progress=False)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return [
+        f"late decay, {len(DECAY_STEPS)} decay steps x {SEEDS} seeds, 60,000 + 20,000 steps, one rate, "
+        f"{len(jax.devices())} devices: {wall:.1f} s, {cpu:.1f} CPU s, compilation included"
+    ]
 
 
 def main() -> list[str]:
-    """Return the lines of the table, and the time of the run behind the figure."""
+    """Return the lines of the table."""
+    if hasattr(os, "sched_setaffinity"):
+        # Before JAX starts its threads: else a program of one device may use several cores, and not alike in each row.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with jax.enable_x64(True):
         rows = rates()
     first = rows[0]
@@ -215,4 +231,4 @@ def main() -> list[str]:
             f"{row.name:36s}{row.chunk:6d}{row.wall:14.3g}{first.wall / row.wall:11.2f}"
             f"{row.cpu:18.3g}{first.cpu / row.cpu:11.2f}"
         )
-    return [*lines, *figure()]
+    return lines

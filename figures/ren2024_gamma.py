@@ -9,7 +9,7 @@ from figures import _ren2024 as ren
 from figures import style
 from lrtheory.probes.ren2024_predicted import predicted_b
 from lrtheory.statistics import first_time, mean_interval
-from lrtheory.theory.ren2024 import MUCH, drift
+from lrtheory.theory.ren2024 import drift
 
 INPUTS = ("ren2024_gamma",)
 
@@ -17,7 +17,7 @@ ALT = (
     "One colour a gamma, 0.5 to 3, on the dashed drift equation: (a) b against the clock, the sum of squared rates, on "
     "log axes: the larger gamma, the earlier b falls and the straighter its tail; (b) the relative speed of b against "
     "b on log axes: to the right it bends to the dotted laws of slope (gamma - 1)/(gamma + 1), falling for gamma 0.5, "
-    "flat for 1, rising for 2 and 3; in the grey zone b is of the order of m."
+    "flat for 1, rising for 2 and 3."
 )
 
 #: gamma to the rate at which it is read (the curvature grows with gamma), its colour and its marker.
@@ -42,7 +42,7 @@ def draw(ds):
         _path(a, runs[gamma], clocks[gamma], gamma, colour)
         _speed(b, runs[gamma], clocks[gamma], gamma, colour, marker)
     means = [style.seeds_first(run.b, "record").mean(axis=0) for run in runs.values()]
-    _frame(a, b, float(ds.m.mean()), list(clocks.values()), means)
+    _frame(a, b, list(clocks.values()), means)
     style.letters(a, b)
     names = ", ".join(f"{gamma:g}" for gamma in shown)
     rates = ", ".join(ren.power(kind[0]) for kind in shown.values())
@@ -98,19 +98,13 @@ def _speed(ax, run, clock, gamma, colour, marker):
                va="center")  # fmt: skip
 
 
-def _frame(a, b, m, clocks, paths):
-    """Set the axes: (a) from where the first b begins to move; (b) with the zone in which b is of the order of m."""
+def _frame(a, b, clocks, paths):
+    """Set the axes: (a) from where the first b begins to move."""
     moved = [clock[np.argmax(path < 0.98 * path[0]) or -1] for clock, path in zip(clocks, paths, strict=True)]
     a.set(xscale="log", yscale="log", xlabel=r"clock $\eta^2\sigma^2 k/B$ ($k$: steps)", ylabel=r"$b$")
     a.set_xlim(min(moved) / 2, 2.2 * max(clock[-1] for clock in clocks))
     a.set_ylim(bottom=a.get_ylim()[0] / 2)
     style.note(a, "dashed: drift equation", (0.03, 0.04), xycoords="axes fraction", color=style.THEORY)
-    style.note(b, "dashed: drift equation\ndotted: its law for $b\\gg m$", (0.03, 0.04), xycoords="axes fraction",
-               color=style.THEORY)  # fmt: skip
+    style.note(b, "dashed: drift equation\ndotted: its law for $b\\gg(1+\\gamma)^2m$", (0.03, 0.04), color=style.THEORY,
+               xycoords="axes fraction")  # fmt: skip
     b.set(xscale="log", yscale="log", xlabel=r"$b$", ylabel=r"relative speed $-\,d\log b\,/\,d(\eta^2\sigma^2 k/B)$")
-    left = b.get_xlim()[0]
-    if left < MUCH * m:
-        b.axvspan(left, MUCH * m, color=style.NEUTRAL, alpha=0.15, linewidth=0, zorder=-1)
-        style.note(b, f"$b<{MUCH:g}\\,m$", (MUCH * m, 0.98), (-3, 0), xycoords=("data", "axes fraction"), ha="right",
-                   va="top")  # fmt: skip
-        b.set_xlim(left=left)

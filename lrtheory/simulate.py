@@ -105,9 +105,13 @@ def begin(problem: Any, dynamics: Any, keys: Keys) -> tuple[Any, Any]:
 
 
 def _stays_in_span(dynamics: Any) -> bool:
-    """Tell whether a law stays in the span, by the class that defines its step: another step must say so anew."""
-    owner = next(cls for cls in type(dynamics).__mro__ if "step" in vars(cls))
-    return "stays_in_span" in vars(owner) and bool(dynamics.stays_in_span)
+    """Tell whether a law stays in the span; a class with a step of its own does not inherit the fact."""
+    for cls in type(dynamics).__mro__:
+        if "stays_in_span" in vars(cls):
+            return bool(dynamics.stays_in_span)
+        if "step" in vars(cls):
+            break
+    return False
 
 
 def prepare(problem: Any, probes: Sequence[Any], data: Any, keys: Keys) -> tuple[Any, ...]:

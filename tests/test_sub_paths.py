@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -23,9 +24,11 @@ from lrtheory.experiment import Axis, Experiment, parse_value, with_values
 from lrtheory.lazy import jax, jnp
 from lrtheory.probes.quadratic import Directions
 from lrtheory.problems.quadratic import Quadratic
+from lrtheory.problems.ren2024 import NormScaledRegression
 from lrtheory.program import group_bytes, precision, template
 from lrtheory.pytree import pytree, static
 from lrtheory.schedules import BY_CAP, BY_LEVEL, NOT_ENDED, Constant, Piecewise, Stages
+from lrtheory.sims import load_sim
 from lrtheory.simulate import DIVERGED_LOSS, begin, cell_keys
 from lrtheory.store import open_results, status
 from lrtheory.sweep import Programs, plan, run
@@ -760,3 +763,46 @@ def test_decay_steps_and_rate_are_set_on_the_command_line(sim, call, tmp_path):
     assert {10, 40} <= set(ds.step.values.tolist())
     code, out, _ = call("run", sim, "--scale", "smoke", "--results", tmp_path / "r", *given)
     assert code == 0 and "nothing to do" in out
+
+
+# --- what a sim and a law say of themselves ---------------------------------------------------------------------------
+
+
+def test_sims_of_two_folders_have_each_the_module_beside_them(tmp_path):
+    """Both import ``_shared``; neither sees that of the other, whatever the order."""
+    text = (
+        "from _shared import RATE\nfrom lrtheory import Experiment\nfrom lrtheory.dynamics import GD\n"
+        "from lrtheory.problems.quadratic import Quadratic\nfrom lrtheory.schedules import Constant\n"
+        "experiment = Experiment(name='own', problem=Quadratic(), dynamics=GD(), schedule=Constant(rate=RATE),\n"
+        "                        probes=(), n_steps=1)\n"
+    )
+    for name, rate in (("a", 0.1), ("b", 0.2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.py").write_text(text)
+        (tmp_path / name / "_shared.py").write_text(f"RATE = {rate}\n")
+    before = list(sys.path)
+    rates = [load_sim(tmp_path / name / "own.py").experiment.schedule.rate for name in ("a", "b", "a")]
+    assert rates == [0.1, 0.2, 0.1]
+    assert sys.path == before and "_shared" not in sys.modules
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_law_that_changes_the_step_of_another_must_say_anew_that_it_stays_in_the_span(repeats):
+    facts = {"stays_in_span": True, "__annotations__": {"stays_in_span": ClassVar[bool]}} if repeats else {}
+    own = pytree(type("Own", (GD,), {"step": lambda self, *arguments: GD.step(self, *arguments), **facts}))
+    same = pytree(type("Same", (GD,), {}))
+    problem = NormScaledRegression(n=3, d=8)
+    shapes = [begin(problem, law, cell_keys(0, 0))[1].shape for law in (GD(), same(), own())]
+    assert shapes == [(4,), (4,), (4,) if repeats else (8,)]
+
+
+def test_a_record_may_be_called_like_a_stage():
+    @pytree
+    class Stagelike:
+        dims: ClassVar[dict[str, tuple[str, ...]]] = {"stage_x": ("coordinate",)}
+
+        def __call__(self, problem, data, params, kept):
+            return {"stage_x": jnp.zeros(3)}
+
+    with precision(branching()):
+        assert template(branching(probes=(Stagelike(),)))["stage_x"].dims[-1] == "coordinate"
