@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lrtheory.errors import ConfigError, unknown
+from lrtheory.gaussian import fold_in
 from lrtheory.lazy import jax, jnp
 from lrtheory.schedules import Phase
 
@@ -146,7 +147,7 @@ def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: An
 
     def step(_: Any, clock: Clock) -> Clock:
         lr = schedule(clock.step, clock.time, clock.phase)
-        key = jax.random.fold_in(noise_key, clock.step)
+        key = fold_in(noise_key, clock.step)
         state, observed = dynamics.step(problem, data, clock.state, lr, key)
         for name in schedule.observe:
             if name not in observed:

@@ -52,7 +52,8 @@ def _turning(ds):
     cells = _aligned(ds)
     risk = final(cells).transpose("seed", "decay_step").values
     log_b = np.log(at_decay(cells, "b")).transpose("seed", "decay_step").values
-    best = np.log(best_b_on_ray(cells).values)
+    best_b = best_b_on_ray(cells).values
+    best = np.log(np.where(best_b > 0, best_b, np.nan))  # no turning point before minimum norm: no number
     out = np.full(len(risk), np.nan)
     for i, (r, x) in enumerate(zip(risk, log_b, strict=True)):
         j = int(np.clip(r.argmin(), 1, len(r) - 2))

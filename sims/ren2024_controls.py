@@ -94,7 +94,6 @@ claims = [
         quantity=lambda ds: _gain(ds, 0.0, 1.0),
         relation=equal(1.0, 0.01),
         choices=CHOICES,
-        headline=True,
     ),
     Claim(
         id="ren2024-10-positive",

@@ -76,7 +76,6 @@ claims = [
         status="derived",
         quantity=_against_law(HIGH, 1.0, 1),
         relation=ratio(0.9, 1.1),
-        headline=True,
     ),
     Claim(
         id="ren2024-5-rate",

@@ -64,7 +64,9 @@ def _exponent(ds):
             low = np.minimum.accumulate(b)
             if low[-1] <= INNER:
                 passed = np.interp(-np.log(LEVELS), -np.log(low), steps)
-                out[i, j] = (np.log(-np.diff(np.log(LEVELS)) / np.diff(passed)) * _X).sum() / (_X**2).sum()
+                with np.errstate(divide="ignore"):  # levels passed within one record have no rate between them
+                    speed = -np.diff(np.log(LEVELS)) / np.diff(passed)
+                out[i, j] = (np.log(speed) * _X).sum() / (_X**2).sum() if np.isfinite(speed).all() else np.nan
     return out
 
 
@@ -75,6 +77,7 @@ def _exponent_of_equation(ds):
     for gamma, rate in RATES.items():
         cells = ds.sel(gamma=gamma, rate=rate)
         speed = -law.drift(b, rate, 1.0, cells.m.values, cells.trace.values, cells.power.values, gamma) / b
+        speed = np.where(speed > 0, speed, np.nan)
         out.append((np.log(speed) * _X[:, None]).sum(axis=0) / (_X**2).sum())
     return np.transpose(out)
 

@@ -77,7 +77,6 @@ claims = [
         relation=less(0.1),
         regime=LONG,
         choices=f"{CHOICES}; the bound is lrtheory's; the best interpolator is another four times below",
-        headline=True,
     ),
     Claim(
         id="ren2024-spiked-min-norm",

@@ -9,7 +9,7 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from lrtheory.gaussian import bits, normal, quantile
+from lrtheory.gaussian import bits, fold_in, normal, quantile
 
 KEY = jax.random.key(5)
 
@@ -50,3 +50,17 @@ def test_float64_sees_the_numbers_of_float32(x64):
 def test_a_key_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="Threefry"):
         bits(jax.random.key(0, impl="rbg"), 4)
+
+
+@pytest.mark.parametrize("number", [0, 1, 12345, 2**31 - 1])
+def test_folding_in_a_number_gives_the_key_of_jax(number):
+    keys = jax.random.split(jax.random.key(5), 3)
+    ours = jax.jit(jax.vmap(lambda k: fold_in(k, jnp.asarray(number))))(keys)
+    theirs = jax.vmap(lambda k: jax.random.fold_in(k, number))(keys)
+    assert (jax.random.key_data(ours) == jax.random.key_data(theirs)).all()
+    assert ours.dtype == theirs.dtype
+
+
+def test_keys_of_another_kind_are_folded_by_jax():
+    key = jax.random.key(5, impl="rbg")
+    assert (jax.random.key_data(fold_in(key, 3)) == jax.random.key_data(jax.random.fold_in(key, 3))).all()
