@@ -9,6 +9,7 @@ from figures import style
 from lrtheory.probes.ren2024 import min_norm_risk, tail_mean
 from lrtheory.probes.ren2024_predicted import predicted_b, predicted_final_risk
 from lrtheory.statistics import mean_interval
+from lrtheory.sub_paths import at_decay
 
 INPUTS = ("ren2024_decay",)
 
@@ -35,7 +36,7 @@ def draw(ds):
     decays = ds.decay_step.values
     fine = np.linspace(0, decays[-1], 121)
     risk = tail_mean(ds, "risk", WINDOW)
-    at_decay = ds.b.isel(record=np.searchsorted(ds.step.values, decays))
+    b_at_decay = at_decay(ds, "b")
 
     for rate, colour in zip(ds.rate.values, ren.rate_colours(ds.rate), strict=True):
         cells = ds.sel(rate=rate)
@@ -46,7 +47,7 @@ def draw(ds):
             ax.plot(fine / 1e3, curve.mean("seed"), color=style.THEORY, linestyle="--", linewidth=0.8, zorder=1)
         style.points(a, decays / 1e3, *mean_interval(style.seeds_first(risk.sel(rate=rate), "decay_step"), axis=0),
                      colour=colour, label=ren.power(rate))  # fmt: skip
-        measured = style.seeds_first(at_decay.sel(rate=rate), "record")
+        measured = style.seeds_first(b_at_decay.sel(rate=rate), "decay_step")
         mean, lower, upper = mean_interval(measured, axis=0)
         drifting = decays > 0  # at 0, b is that of the start, not yet on the minima
         style.points(b, decays[drifting] / 1e3, mean[drifting], lower[drifting], upper[drifting], colour=colour)
@@ -61,7 +62,7 @@ def draw(ds):
     b.set(yscale="log", ylabel=r"$b$ at the decay")
     b.tick_params(labelbottom=False)
     if (decays == 0).any():
-        style.note(b, "start", (0, float(at_decay.isel(record=0).mean())), (5, 1), va="center")
+        style.note(b, "start", (0, float(b_at_decay.isel(decay_step=0).mean())), (5, 1), va="center")
     c.axhline(1, color=style.THEORY, linestyle="--", linewidth=0.8, zorder=0)
     c.set(ylabel=r"$b$ / drift law", xlabel=r"decay step $T_d$ (thousands of steps)")
     for ax, text in ((a, "final test risk"), (b, r"$b=\|P_K\alpha\|^2$, 0 at minimum norm"), (c, "")):

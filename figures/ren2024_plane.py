@@ -14,6 +14,7 @@ from figures import style
 from lrtheory.probes.ren2024 import min_norm_risk, tail_mean
 from lrtheory.probes.ren2024_predicted import predicted_b
 from lrtheory.statistics import mean_interval
+from lrtheory.sub_paths import at_decay
 from lrtheory.theory.ren2024 import collapse_clock
 
 INPUTS = ("ren2024_collapse",)
@@ -133,8 +134,8 @@ def _level_sets(ax, rates, steps, relative):
 def _collapse(ax, below, ds):
     """Draw b at the decay against the clock for every rate at which no seed diverged, and over the drift equation."""
     gamma, steps = ren.problem_of(ds)["gamma"], ds.decay_step.values
-    at_decay = ds.b.isel(record=np.searchsorted(ds.step.values, steps))
-    whole = [rate for rate in ds.rate.values if np.isfinite(at_decay.sel(rate=rate)).all()]
+    b = at_decay(ds, "b")
+    whole = [rate for rate in ds.rate.values if np.isfinite(b.sel(rate=rate)).all()]
     rates = whole or ds.rate.values
     fine = np.geomspace(_clock(ds, rates[0], steps[0]) / 1.5, _clock(ds, rates[-1], steps[-1]), 150)
     law = predicted_b(ds.isel(rate=0), fine * ren.clock(ds, 1.0, 1.0) / _clock(ds, 1.0, 1.0), gamma=gamma).mean("seed")
@@ -143,7 +144,7 @@ def _collapse(ax, below, ds):
 
     for rate, colour in zip(whole, ren.rate_colours(whole), strict=True):
         x = _clock(ds, rate, steps)
-        measured = style.seeds_first(at_decay.sel(rate=rate), "record")
+        measured = style.seeds_first(b.sel(rate=rate), "decay_step")
         predicted = predicted_b(ds.sel(rate=rate), ren.clock(ds, rate, steps), gamma=gamma)
         ratio = measured / np.maximum(style.seeds_first(predicted, predicted.dims[-1]), 1e-300)
         shown = (measured.mean(axis=0) > FLOOR) & (x <= right)

@@ -6,10 +6,15 @@ all cells in the same compiled program (the protocol of Ren, Ma and Ying 2024, r
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lrtheory.errors import require
 from lrtheory.pytree import pytree, static
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @pytree
@@ -60,3 +65,14 @@ class SubPaths:
 
 def _is_whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def at_decay(ds: xr.Dataset, name: str) -> xr.DataArray:
+    """Return what was recorded of the main path at each decay step, with ``decay_step`` in place of the record.
+
+    Args:
+        ds: results of an experiment with sub-paths.
+        name: what a probe calls it.
+    """
+    found = ds[name].isel(record=np.searchsorted(ds.step.values, ds.decay_step.values))
+    return found.rename(record="decay_step").assign_coords(decay_step=ds.decay_step)

@@ -41,9 +41,3 @@ def nearest(ds, step):
 def final(ds, name="risk"):
     """Return the final level of a sub-path, for each seed and decay step (and axis)."""
     return tail_mean(ds, name, TAIL)
-
-
-def at_decay(ds, name):
-    """Return what the main path shows at each decay step, in place of the record that was read there."""
-    found = ds[name].isel(record=np.searchsorted(ds.step.values, ds.decay_step.values))
-    return found.rename(record="decay_step").assign_coords(decay_step=ds.decay_step)

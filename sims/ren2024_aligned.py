@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, ROOT_SEED, at_decay, final
+from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, ROOT_SEED, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
@@ -11,6 +11,7 @@ from lrtheory.dynamics import MinibatchSGD
 from lrtheory.probes.ren2024 import Manifold, best_b_on_ray, risk_on_ray
 from lrtheory.relations import equal, greater, less, ratio
 from lrtheory.schedules import Constant
+from lrtheory.sub_paths import at_decay
 
 experiment = Experiment(
     name="ren2024_aligned",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import HIGH, LOW, OURS, P0, ROOT_SEED, at_decay, final
+from _ren2024 import HIGH, LOW, OURS, P0, ROOT_SEED, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
@@ -12,6 +12,7 @@ from lrtheory.probes.ren2024 import Manifold
 from lrtheory.probes.ren2024_predicted import predicted_b
 from lrtheory.relations import decreasing, less, ratio, share
 from lrtheory.schedules import Constant
+from lrtheory.sub_paths import at_decay
 
 #: eta^2 T_d of the comparisons: T_d = 16,000 at the reference rate.
 CLOCK = HIGH**2 * 16000

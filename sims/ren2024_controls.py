@@ -6,13 +6,14 @@ SGD on one input a step in all four cells, in all d coordinates (in the reduced 
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import CHOICES, FULL, HIGH, LOW, OURS, ROOT_SEED, at_decay, final
+from _ren2024 import CHOICES, FULL, HIGH, LOW, OURS, ROOT_SEED, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.dynamics import MinibatchSGD
 from lrtheory.probes.ren2024 import Manifold
 from lrtheory.relations import equal, greater, share
 from lrtheory.schedules import Constant
+from lrtheory.sub_paths import at_decay
 
 experiment = Experiment(
     name="ren2024_controls",

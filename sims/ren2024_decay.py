@@ -7,7 +7,7 @@ levels of loss and risk, and what the decay does are held against their closed f
 from __future__ import annotations
 
 import numpy as np
-from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, PAPER, ROOT_SEED, at_decay, final
+from _ren2024 import AFTER, CHOICES, DECAY_STEPS, HIGH, LOW, OURS, P0, PAPER, ROOT_SEED, final
 
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
@@ -16,6 +16,7 @@ from lrtheory.probes.ren2024 import Manifold, min_norm_risk
 from lrtheory.probes.ren2024_predicted import predicted_b, predicted_final_risk
 from lrtheory.relations import decreasing, equal, follows, less, ratio
 from lrtheory.schedules import Constant
+from lrtheory.sub_paths import at_decay
 from lrtheory.theory import ren2024_plateau as plateau
 
 experiment = Experiment(

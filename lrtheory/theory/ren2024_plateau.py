@@ -118,7 +118,7 @@ def row_space_excess(
 
 
 def row_space_excess_isotropic(
-    rate: ArrayLike, sigma: ArrayLike, s: ArrayLike, m: ArrayLike, n: int, gamma: float, batch: float = 1
+    rate: Any, sigma: Any, s: Any, m: Any, n: int, gamma: float, batch: float = 1
 ) -> Any:
     r"""Excess risk of :func:`row_space_excess` for isotropic inputs of variance 1 and small rates, in numbers only.
 
