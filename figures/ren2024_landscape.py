@@ -39,7 +39,7 @@ def draw(ds):
         tuple(weights(np.linalg.solve(quadratic[2], quadratic[1]), gamma)),
     )
     a_of, rho_of = np.transpose(points)
-    rho = np.linspace(min(rho_of.min(), 0) - 0.15, 1.1 * rho_of.max(), 281)
+    rho = np.linspace(min(rho_of.min() - 0.15, -0.4), 1.1 * rho_of.max(), 281)
     height = np.linspace(min(a_of.min() - 0.3, 0.02), 1.4 * a_of.max(), 201)
     grid = height[:, None], rho[None, :]
     least = float(plane_risk(*points[2], *quadratic, gamma))
@@ -58,7 +58,7 @@ def draw(ds):
             ax.plot(sign * minima[1], minima[0], color=style.THEORY, linestyle="--", linewidth=0.9, zorder=5)
         for (y, x), (marker, face, size) in zip(points, MARKS, strict=True):
             ax.plot(x, y, marker, markerfacecolor=face, markeredgecolor="black", markeredgewidth=0.7, markersize=size,
-                    zorder=8)  # fmt: skip
+                    zorder=7.5 if marker == "*" else 8)  # fmt: skip
     for ax in (a, b):
         _paths(ax, run, 0.6, 3.2)
     _enlarge(a, close, run, minima)
