@@ -12,7 +12,8 @@ from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
 from lrtheory.dynamics import MinibatchSGD
 from lrtheory.probes.ren2024 import Manifold, min_norm_risk
-from lrtheory.problems.ren2024 import NormScaledRegression, spiked
+from lrtheory.problems.ren2024 import NormScaledRegression
+from lrtheory.problems.ren2024_data import spiked
 from lrtheory.relations import decreasing, greater, less, ratio
 from lrtheory.schedules import Constant
 

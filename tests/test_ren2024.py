@@ -23,14 +23,8 @@ from lrtheory.probes.ren2024 import (
     risk_on_ray,
     tail_mean,
 )
-from lrtheory.problems.ren2024 import (
-    FullNormScaledRegression,
-    NormScaledRegression,
-    OnManifold,
-    Unplaced,
-    power_law,
-    spiked,
-)
+from lrtheory.problems.ren2024 import FullNormScaledRegression, NormScaledRegression, OnManifold, Unplaced
+from lrtheory.problems.ren2024_data import power_law, spiked
 from lrtheory.theory import ren2024 as flow
 from lrtheory.theory import ren2024_manifold as theory
 from lrtheory.theory import ren2024_risk as risk_theory

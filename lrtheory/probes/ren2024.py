@@ -24,7 +24,7 @@ from lrtheory.pytree import pytree
 if TYPE_CHECKING:
     import xarray as xr
 
-    from lrtheory.problems.ren2024 import Sample
+    from lrtheory.problems.ren2024_data import Sample
 
 
 @pytree
