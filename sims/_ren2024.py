@@ -21,7 +21,8 @@ PAPER = "Ren, Ma, Ying 2024"
 OURS = "lrtheory: derived for the model of Ren, Ma, Ying 2024 with fresh label noise"
 CHOICES = "the noise model and every number of the setting are lrtheory's: those of the paper are not known"
 
-P0 = NormScaledRegression(n=20, d=100, gamma=1.0, label_noise=1.0, static_noise=0.1, alpha_star=1.0, radius=3.0)#: The same in all d coordinates.
+P0 = NormScaledRegression(n=20, d=100, gamma=1.0, label_noise=1.0, static_noise=0.1, alpha_star=1.0, radius=3.0)
+#: The same in all d coordinates.
 FULL = FullNormScaledRegression(**{f.name: getattr(P0, f.name) for f in dataclasses.fields(P0)})
 ROOT_SEED = 1
 

@@ -45,8 +45,6 @@ experiment = Experiment(
 
 #: The early law is read between these values of b: below the start, and far above (1 + gamma)^2 m, at most .04.
 OUTER, INNER = 4.0, 0.8
-
-
 LEVELS = np.geomspace(OUTER, INNER, 7)
 _X = np.log(LEVELS[1:] * LEVELS[:-1]) / 2
 _X = _X - _X.mean()

@@ -469,8 +469,7 @@ def test_laws_that_stay_in_the_span_move_alike_in_its_coordinates(x64, name):
 
 def test_the_fact_is_of_the_law_and_a_rule_that_says_nothing_leaves_the_span():
     class Silent:
-        def transformation(self):
-            raise NotImplementedError
+        transformation = None  # asked for its fact only
 
     assert not Optax(rule=Silent()).stays_in_span
     assert not NoisyGD.stays_in_span
