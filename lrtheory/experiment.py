@@ -18,7 +18,7 @@ from lrtheory.pytree import is_static
 #: Names of variables and dimensions that every result has.
 TAKEN = {
     "record", "step", "time", "lr", "stage", "stage_index", "stage_step", "stage_time", "stage_reason", "stop_step",
-    "diverged_at", "seed", "data_seed", "decay_step", "sub_record", "sub_step",
+    "diverged_at", "seed", "data_seed", "decay_step", "branch", "sub_record", "sub_step",
     "sub_stage_index",
 }  # fmt: skip
 

@@ -18,7 +18,8 @@ from lrtheory.experiment import Experiment, static_axes, with_value
 from lrtheory.grid import roles, sizes_of
 from lrtheory.lazy import jax, jnp
 from lrtheory.part import Variable
-from lrtheory.simulate import begin, cell_keys, record_steps, simulate_paths, start
+from lrtheory.simulate import Paths, begin, cell_keys, record_steps, simulate_paths, start
+from lrtheory.sub_paths import Branches
 
 #: Held by a program that calls LAPACK while it runs on a CPU: on two host devices at once such programs may wait for
 #: each other for ever (jaxlib 0.10.1).
@@ -33,7 +34,8 @@ UNITS = {"time": "time", "lr": "time per step", "stage_time": "time", "stage_ste
 STAGES = ("stage_step", "stage_time", "stage_reason")
 #: Names of the dimensions and coordinates of results.
 DIMENSIONS = {
-    "record", "step", "seed", "data_seed", "stage_index", "decay_step", "sub_record", "sub_step", "sub_stage_index",
+    "record", "step", "seed", "data_seed", "stage_index", "decay_step", "branch", "sub_record", "sub_step",
+    "sub_stage_index",
 }  # fmt: skip
 
 #: The parts of an experiment in which the members of a group differ.
@@ -107,6 +109,13 @@ def _sub_steps(experiment: Experiment) -> np.ndarray:
     return record_steps(experiment.sub_paths.n_steps, experiment.sub_paths.n_records, "linear")
 
 
+def _sub_dims(experiment: Experiment) -> tuple[str, ...]:
+    """Return the dimensions of the sub-paths of a cell."""
+    if experiment.sub_paths is None:
+        return ()
+    return ("decay_step", "branch") if isinstance(experiment.sub_paths.schedule, Branches) else ("decay_step",)
+
+
 def _first(experiment: Experiment) -> tuple[int, int]:
     """Return the first seed and the first data seed: where there are data seeds, seeds are numbered within one."""
     return (experiment.first_seed, 0) if experiment.data_seeds is None else (0, experiment.first_seed)
@@ -126,18 +135,20 @@ def _batch(experiment: Experiment) -> Callable[..., Any]:
         trace_count += 1
         keys = jax.vmap(lambda s, d: cell_keys(experiment.root_seed, s, d))(seed, data_seed)
         parts = (problem, dynamics, schedule, sub_paths, experiment.probes, keys, steps)
-        records, outcome, sub_records, sub_outcome = simulate_paths(*parts, jax.vmap, jax.vmap)
+        paths = simulate_paths(*parts, jax.vmap, jax.vmap)
+        after = 2 + len(_sub_dims(experiment))  # the record goes after (group, member) and the dimensions of sub-paths
         return {
-            **{k: jnp.moveaxis(v, 0, 2) for k, v in records.items()},
-            **outcome,
-            **{SUB + k: jnp.moveaxis(v, 0, 3) for k, v in sub_records.items()},
-            **{SUB + k: v for k, v in sub_outcome.items()},
+            **{k: jnp.moveaxis(v, 0, 2) for k, v in paths.records.items()},
+            **paths.outcome,
+            **{SUB + k: jnp.moveaxis(v, 0, after) for k, v in paths.sub_records.items()},
+            **{SUB + k: v for k, v in paths.sub_outcome.items()},
+            **paths.ends,
         }
 
     return run_chunk
 
 
-def _shapes(experiment: Experiment) -> tuple[dict[str, Any], ...]:
+def _shapes(experiment: Experiment) -> Paths:
     """Return the shapes of what :func:`simulate_paths` returns of one cell, without computing anything."""
     # Every value of every axis must fit the program, before anything is written.
     for dims, parts in zip(roles(experiment)[1:], (("problem",), MEMBER_PARTS), strict=True):
@@ -175,16 +186,19 @@ def _laid_out(experiment: Experiment, inner: Mapping[str, tuple[str, ...]]) -> d
             out[prefix + name] = (*lead, *(extra or (f"{name}_{i}" for i in range(n)))), value
         return out
 
-    records, outcome, sub_records, sub_outcome = _shapes(experiment)
+    paths, sub_dims = _shapes(experiment), _sub_dims(experiment)
     # The records of sub-paths are in front where they are made, and after the decay steps where they are kept.
+    n = len(sub_dims)
     sub_records = {
-        k: jax.ShapeDtypeStruct((v.shape[1], v.shape[0], *v.shape[2:]), v.dtype) for k, v in sub_records.items()
+        k: jax.ShapeDtypeStruct((*v.shape[1 : n + 1], v.shape[0], *v.shape[n + 1 :]), v.dtype)
+        for k, v in paths.sub_records.items()
     }
     parts = (
-        laid_out(records, ("record",), ""),
-        laid_out(outcome, (), ""),
-        laid_out(sub_records, ("decay_step", "sub_record"), SUB),
-        laid_out(sub_outcome, ("decay_step",), SUB),
+        laid_out(paths.records, ("record",), ""),
+        laid_out(paths.outcome, (), ""),
+        laid_out(sub_records, (*sub_dims, "sub_record"), SUB),
+        laid_out(paths.sub_outcome, sub_dims, SUB),
+        laid_out(paths.ends, sub_dims[:1], ""),
     )
     twice = [name for name, n in Counter(itertools.chain(*parts)).items() if n > 1]
     if twice:
@@ -235,6 +249,8 @@ def template(experiment: Experiment) -> dict[str, Variable]:
         coordinates["data_seed"] = (list(range(first_data_seed, first_data_seed + experiment.data_seeds)), "")
     if experiment.sub_paths is not None:
         coordinates["decay_step"] = (list(experiment.sub_paths.decay_steps), "step")
+        if isinstance(experiment.sub_paths.schedule, Branches):
+            coordinates["branch"] = (list(experiment.sub_paths.schedule.labels), "")
     for name, (values, unit) in coordinates.items():
         array = np.asarray(values)
         out[name] = Variable((name,), array.shape, array.dtype, {"units": unit, **mark}, array)
@@ -258,7 +274,7 @@ def group_bytes(experiment: Experiment) -> int:
 
     data, clock = jax.eval_shape(one_cell, 0)
     sizes = sizes_of(experiment)
-    paths = 1 if e.sub_paths is None else len(e.sub_paths.decay_steps)
+    paths = 1 if e.sub_paths is None else e.sub_paths.n_paths
     return size(data) + math.prod(sizes[d] for d in roles(experiment)[2]) * paths * size(clock)
 
 

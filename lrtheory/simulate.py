@@ -18,6 +18,7 @@ from lrtheory.errors import ConfigError, unknown
 from lrtheory.gaussian import fold_in
 from lrtheory.lazy import jax, jnp
 from lrtheory.schedules import Phase
+from lrtheory.sub_paths import Branches
 
 #: A cell whose loss is not finite, or above this, has diverged.
 DIVERGED_LOSS = 1e15
@@ -48,9 +49,10 @@ class Clock(NamedTuple):
     diverged_at: Any
 
 
-#: The axes of the clocks of the sub-paths of a cell: their step is one number, so the noise they share is drawn once.
-#: (Cells are not batched so: XLA then contracts multiply-adds by the size of a batch, and bits depend on it.)
-BY_DECAY: Any = Clock._make(None if field == "step" else 0 for field in Clock._fields)
+#: The axes of clocks that count their steps as one number, so that the noise they share is drawn once: of the sub-paths
+#: of a cell, and of the members of a group where the law ``shares_draws``. (Other members are not batched so: XLA then
+#: contracts multiply-adds by the size of a batch, and bits depend on it.)
+IN_STEP: Any = Clock._make(None if field == "step" else 0 for field in Clock._fields)
 
 #: Folded into the noise key, where a step is otherwise: the noise of sub-paths.
 SUB_PATHS = 2**31 - 1
@@ -223,8 +225,8 @@ def simulate(
     probes: Sequence[Any],
     keys: Keys,
     steps: np.ndarray,
-    over_groups: Callable[..., Any] = lambda f, axes: f,
-    over_members: Callable[..., Any] = lambda f, axes: f,
+    over_groups: Callable[..., Any] = lambda f, *axes: f,
+    over_members: Callable[..., Any] = lambda f, *axes: f,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the records and the outcome of a cell, or of a batch of them.
 
@@ -241,7 +243,23 @@ def simulate(
     Returns:
         records (name -> array whose axis 0 is the record) and outcome (name -> array).
     """
-    return simulate_paths(problem, dynamics, schedule, None, probes, keys, steps, over_groups, over_members)[:2]
+    paths = simulate_paths(problem, dynamics, schedule, None, probes, keys, steps, over_groups, over_members)
+    return paths.records, paths.outcome
+
+
+class Paths(NamedTuple):
+    """What is returned of a cell, or of a batch of them: each a dict, name -> array.
+
+    ``records`` have the record on axis 0. Those of sub-paths have the axis of decay steps (and branches) after (group,
+    member), and so has ``ends``, what was measured on the ends of the paths together; the last three are empty where
+    there is nothing of the kind.
+    """
+
+    records: dict[str, Any]
+    outcome: dict[str, Any]
+    sub_records: dict[str, Any]
+    sub_outcome: dict[str, Any]
+    ends: dict[str, Any]
 
 
 def simulate_paths(
@@ -252,42 +270,46 @@ def simulate_paths(
     probes: Sequence[Any],
     keys: Keys,
     steps: np.ndarray,
-    over_groups: Callable[..., Any] = lambda f, axes: f,
-    over_members: Callable[..., Any] = lambda f, axes: f,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return records and outcome as :func:`simulate`, and the same of sub-paths (empty where ``sub_paths`` is None).
+    over_groups: Callable[..., Any] = lambda f, *axes: f,
+    over_members: Callable[..., Any] = lambda f, *axes: f,
+) -> Paths:
+    """Return records and outcome as :func:`simulate`, the same of sub-paths, and what probes measure on the ends.
 
-    ``sub_paths`` (:class:`lrtheory.sub_paths.SubPaths`) varies by member; its decay steps must be among ``steps``. The
-    arrays of sub-paths have the axis of decay steps after (group, member).
+    ``sub_paths`` (:class:`lrtheory.sub_paths.SubPaths`, or None) varies by member; its decay steps must be among
+    ``steps``.
     """
+    cells = IN_STEP if dynamics.shares_draws else 0
 
-    def over_cells(function: Callable[..., Any], by_member: Sequence[Any], by_group: Sequence[Any]) -> Any:
-        return over_groups(over_members(function, by_member), by_group)
+    def over_cells(
+        function: Callable[..., Any], by_member: Sequence[Any], by_group: Sequence[Any], out: Any = 0
+    ) -> Any:
+        return over_groups(over_members(function, tuple(by_member), out), tuple(by_group))
 
     data, params = over_groups(lambda p, k: begin(p, dynamics, k), (0, 0))(problem, keys)
     aux = over_groups(lambda p, d, k: prepare(p, probes, d, k), (0, 0, 0))(problem, data, keys)
-    clock = over_cells(start, (None, 0, 0, None, None), (0, None, None, 0, 0))(
+    clock = over_cells(start, (None, 0, 0, None, None), (0, None, None, 0, 0), cells)(
         problem, dynamics, schedule, data, params
     )
     constants = over_cells(
         lambda p, dy, d, a, c: measure_constants(p, dy, probes, d, a, c),
-        (None, 0, None, None, 0),
+        (None, 0, None, None, cells),
         (0, None, 0, 0, 0),
     )(problem, dynamics, data, aux, clock)
 
     def follow(
-        schedule: Any, noise: Any, clock: Clock, steps: np.ndarray, decay_steps: Sequence[int], inner: Any
+        schedule: Any, noise: Any, clock: Clock, steps: np.ndarray, kept_steps: Sequence[int], inner: Any
     ) -> Any:
-        """Return the records, the last clock, and where the paths were at the decay steps; ``inner`` batches a cell."""
-        decays = {step: i for i, step in enumerate(decay_steps)}
+        """Return the records, the last clock, and the states at the kept steps; ``inner`` batches a cell."""
+        slot_of = {step: i for i, step in enumerate(kept_steps)}
         forward = over_cells(
-            inner(advance, (None,) * 5 + (BY_DECAY, None), BY_DECAY),
-            (None, 0, 0, None, None, 0, None),
+            inner(advance, (None, None, 0, None, None, IN_STEP, None), IN_STEP),
+            (None, 0, 0, None, None, cells, None),
             (0, None, None, 0, 0, 0, None),
+            cells,
         )
         read = over_cells(
-            inner(lambda p, dy, s, d, a, c: measure(p, dy, s, probes, d, a, c), (None,) * 5 + (BY_DECAY,)),
-            (None, 0, 0, None, None, 0),
+            inner(lambda p, dy, s, d, a, c: measure(p, dy, s, probes, d, a, c), (None, None, 0, None, None, IN_STEP)),
+            (None, 0, 0, None, None, cells),
             (0, None, None, 0, 0, 0),
         )
 
@@ -301,36 +323,91 @@ def simulate_paths(
                 lambda c: forward(problem, dynamics, schedule, data, noise, c, n),
                 clock,
             )
-            if decays:
+            if slot_of:
                 now = (clock.state, clock.diverged_at >= 0)
-                # There is no slot for a record at which no sub-path branches off: what is set there is dropped.
+                # There is no slot for a record at which nothing is kept: what is set there is dropped.
                 kept = jax.tree.map(lambda slots, one: slots.at[slot].set(one, mode="drop"), kept, now)
             return (clock, kept), read(problem, dynamics, schedule, data, aux, clock)
 
         # A block of no steps comes first, so that the probes are compiled once. After the last record one more step is
         # looked at and dropped, so that what the final state shows (a level, a divergence) is not missed.
         lengths = jnp.asarray([*np.diff(steps, prepend=0), 1])
-        slots = jnp.asarray([*(decays.get(int(step), len(decays)) for step in steps), len(decays)])
+        slots = jnp.asarray([*(slot_of.get(int(step), len(slot_of)) for step in steps), len(slot_of)])
         now = (clock.state, clock.diverged_at >= 0)
-        kept = jax.tree.map(lambda v: jnp.broadcast_to(v, (len(decays), *jnp.shape(v))), now)
+        kept = jax.tree.map(lambda v: jnp.broadcast_to(v, (len(slot_of), *jnp.shape(v))), now)
         (last, kept), records = jax.lax.scan(block, (clock, kept), (lengths, slots))
         return _without_diverged(records, last.diverged_at, steps), last, kept
 
-    decay_steps = () if sub_paths is None else sub_paths.decay_steps
-    records, last, kept = follow(schedule, keys.noise, clock, steps, decay_steps, lambda f, *axes: f)
+    reads_ends = any(hasattr(probe, "ends") for probe in probes)
+    last_step = (int(steps[-1]),) if reads_ends else ()
+    kept_steps = last_step if sub_paths is None else sub_paths.decay_steps
+    records, last, kept = follow(schedule, keys.noise, clock, steps, kept_steps, lambda f, *axes: f)
     ended = outcome(last)
     for name in constants:
         _refuse_twice(name, {**ended, **records})
     main = records, {**ended, **constants}
+
+    def ends(p: Any, dy: Any, d: Any, a: Any, path: Any, subs: Any) -> Any:
+        return measure_ends(p, dy, probes, d, a, path, subs)
+
     if sub_paths is None:
-        return *main, {}, {}
-    clock = over_cells(jax.vmap(clock_at, (None, 0, 0), BY_DECAY), (0, 1, 1), (None, 1, 1))(
-        sub_paths.schedule, *kept
-    )
+        if not reads_ends:
+            return Paths(*main, {}, {}, {})
+        read_ends = over_cells(ends, (None, 0, None, None, 0, None), (0, None, 0, 0, 0, None))
+        kept = jax.tree.map(lambda slots: slots[0], kept)
+        return Paths(*main, {}, {}, read_ends(problem, dynamics, data, aux, kept, None))
+
+    branched = isinstance(sub_paths.schedule, Branches)
+    schedules = over_members(lambda s: s.schedule.stacked() if branched else s.schedule, (0,))(sub_paths)
+
+    def inner(function: Callable[..., Any], axes: Sequence[Any], out: Any = 0) -> Any:
+        """Batch a function over branches, whose schedules differ, then over decay steps, whose states differ too."""
+        function = jax.vmap(function, tuple(axes), out) if branched else function
+        # Only clocks lead with the decay steps, and the only other thing that is batched is a schedule.
+        return jax.vmap(function, tuple(a if a is IN_STEP else None for a in axes), out)
+
+    begin_subs = jax.vmap(clock_at, (0, None, None), IN_STEP) if branched else clock_at
+    clock = over_cells(jax.vmap(begin_subs, (None, 0, 0), IN_STEP), (0, 1, 1), (None, 1, 1), cells)(schedules, *kept)
     noise = over_groups(lambda key: jax.random.fold_in(key, SUB_PATHS), (0,))(keys.noise)
     sub_steps = record_steps(sub_paths.n_steps, sub_paths.n_records, "linear")
-    sub_records, last, _ = follow(sub_paths.schedule, noise, clock, sub_steps, (), jax.vmap)
-    return *main, sub_records, outcome(last)
+    sub_last = (sub_paths.n_steps,) if reads_ends else ()
+    sub_records, last, sub_kept = follow(schedules, noise, clock, sub_steps, sub_last, inner)
+    found: dict[str, Any] = {}
+    if reads_ends:
+        by_decay = jax.vmap(ends, (None, None, None, None, 0, 0))
+        read_ends = over_cells(by_decay, (None, 0, None, None, 1, 0), (0, None, 0, 0, 1, 0))
+        sub_kept = jax.tree.map(lambda slots: slots[0], sub_kept)
+        found = read_ends(problem, dynamics, data, aux, kept, sub_kept)
+    return Paths(*main, sub_records, outcome(last), found)
+
+
+def measure_ends(
+    problem: Any, dynamics: Any, probes: Sequence[Any], data: Any, aux: Any, path: Any, subs: Any
+) -> dict[str, Any]:
+    """Return what is recorded of the end of a path and those of the sub-paths that branch off there: name -> array.
+
+    Args:
+        problem, dynamics, probes, data, aux: of one cell.
+        path: the state of the main path, and whether it has diverged.
+        subs: the same of its sub-paths, at their ends, with an axis of branches where there are branches; None where
+            there are no sub-paths.
+    """
+    state, diverged = path
+    params = dynamics.params(state)
+    others = None
+    if subs is not None:
+        lost = subs[1]
+        others = jax.vmap(dynamics.params)(subs[0]) if jnp.ndim(lost) else dynamics.params(subs[0])
+        diverged = diverged | jnp.any(lost)
+    values: dict[str, Any] = {}
+    for probe, kept in zip(probes, aux, strict=True):
+        if hasattr(probe, "ends"):
+            for name, value in probe.ends(problem, data, params, others, kept).items():
+                _refuse_twice(name, values)
+                value = jnp.asarray(value)
+                floats = jnp.issubdtype(value.dtype, jnp.floating)
+                values[name] = jnp.where(diverged, jnp.nan, value) if floats else value
+    return values
 
 
 def _without_diverged(records: dict[str, Any], diverged_at: Any, steps: np.ndarray) -> dict[str, Any]:

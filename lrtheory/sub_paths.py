@@ -11,10 +11,55 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrtheory.errors import require
+from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+@pytree
+class Branches:
+    """Several schedules in place of one: from each decay step, as many sub-paths branch off.
+
+    Results have a dimension ``branch`` after ``decay_step``.
+
+    Attributes:
+        schedules: of one kind, differing in numbers only.
+        labels: a name for each (static), the coordinate of ``branch``.
+
+    Example:
+        >>> from lrtheory.schedules import Constant
+        >>> fine_tuning = Branches(schedules=(Constant(rate=1e-4), Constant(rate=1e-3)), labels=("low", "high"))
+    """
+
+    schedules: tuple[Any, ...]
+    labels: tuple[str, ...] = static()
+
+    def check(self) -> None:
+        """Refuse labels that do not match the schedules; each schedule checks its own numbers."""
+        require(len(self.schedules) > 0, field="branches.schedules", value=self.schedules, allowed="one or more")
+        require(
+            len(set(self.labels)) == len(self.labels) == len(self.schedules),
+            field="branches.labels", value=self.labels, allowed=f"{len(self.schedules)} different names, one a schedule",
+        )  # fmt: skip
+        kinds = {type(schedule).__name__ for schedule in self.schedules}
+        require(len(kinds) == 1, field="branches.schedules", value=sorted(kinds), allowed="schedules of one kind")
+        for schedule in self.schedules:
+            _check_schedule("branches.schedules", schedule)
+
+    def stacked(self) -> Any:
+        """Return the schedules as one, whose numbers have an axis of branches in front."""
+        return jax.tree.map(lambda *numbers: jnp.stack([jnp.asarray(v) for v in numbers]), *self.schedules)
+
+
+def _check_schedule(field: str, schedule: Any) -> None:
+    require(
+        callable(schedule) and hasattr(schedule, "advance"),
+        field=field, value=schedule, allowed="a schedule, such as Constant(rate=1e-4)",
+    )  # fmt: skip
+    if hasattr(schedule, "check"):
+        schedule.check()
 
 
 @pytree
@@ -30,7 +75,8 @@ class SubPaths:
     Attributes:
         decay_steps: steps of the main path at which a sub-path branches off, increasing (static); the probes of the
             main path are read there too.
-        schedule: the rate of the sub-paths; its steps and its time count from the decay.
+        schedule: the rate of the sub-paths; its steps and its time count from the decay. Several of them:
+            :class:`Branches`.
         n_steps: steps of each sub-path (static).
         n_records: how often the probes are read, evenly, besides once at the decay (static).
 
@@ -55,12 +101,15 @@ class SubPaths:
         for name in ("n_steps", "n_records"):
             value = getattr(self, name)
             require(_is_whole(value, 1), field=f"sub_paths.{name}", value=value, allowed="a whole number >= 1")
-        require(
-            callable(self.schedule) and hasattr(self.schedule, "advance"),
-            field="sub_paths.schedule", value=self.schedule, allowed="a schedule, such as Constant(rate=1e-4)",
-        )  # fmt: skip
-        if hasattr(self.schedule, "check"):
+        if isinstance(self.schedule, Branches):
             self.schedule.check()
+        else:
+            _check_schedule("sub_paths.schedule", self.schedule)
+
+    @property
+    def n_paths(self) -> int:
+        """Return the number of sub-paths of a cell."""
+        return len(self.decay_steps) * (len(self.schedule.schedules) if isinstance(self.schedule, Branches) else 1)
 
 
 def _is_whole(value: Any, least: int) -> bool:

@@ -17,8 +17,9 @@ from lrtheory.dynamics.langevin import Langevin
 from lrtheory.dynamics.minibatch import MinibatchMomentum, MinibatchSGD, Reshuffled, WithReplacement
 from lrtheory.dynamics.noisy import NoisyGD, SplitParams
 from lrtheory.dynamics.preconditioned import Adam, Momentum, Optax
+from lrtheory.dynamics.sphere import DecayedSGD, SphereGD, SphereSGD
 
 __all__ = [
-    "GD", "SDE", "SGD", "Adam", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD", "Momentum", "NoisyGD",
-    "Optax", "Reshuffled", "SplitParams", "WithReplacement",
+    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD", "Momentum",
+    "NoisyGD", "Optax", "Reshuffled", "SphereGD", "SphereSGD", "SplitParams", "WithReplacement",
 ]  # fmt: skip

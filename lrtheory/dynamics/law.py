@@ -14,9 +14,13 @@ class Law:
     update is a combination of the start, earlier updates and gradients (noise made of gradients included), with
     coefficients that know inner products only: a problem may then be reduced to the coordinates of that span. It holds
     for the ``step`` of the class that says it, not for that of a subclass which does not repeat it.
+
+    ``shares_draws`` says that what a step draws is costly, and is to be drawn once for all members of a group: they see
+    the same draws in any case, but are then batched in another way, in which the last bits depend on their number.
     """
 
     stays_in_span: ClassVar[bool] = False
+    shares_draws: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ()
 
     def init(self, problem: Any, data: Any, params: Any) -> Any:
