@@ -278,7 +278,7 @@ def simulate_paths(
     ``sub_paths`` (:class:`lrtheory.sub_paths.SubPaths`, or None) varies by member; its decay steps must be among
     ``steps``.
     """
-    cells = IN_STEP if dynamics.shares_draws else 0
+    cells = IN_STEP if getattr(dynamics, "shares_draws", False) else 0
 
     def over_cells(
         function: Callable[..., Any], by_member: Sequence[Any], by_group: Sequence[Any], out: Any = 0

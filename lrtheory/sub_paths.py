@@ -41,7 +41,8 @@ class Branches:
         require(len(self.schedules) > 0, field="branches.schedules", value=self.schedules, allowed="one or more")
         require(
             len(set(self.labels)) == len(self.labels) == len(self.schedules),
-            field="branches.labels", value=self.labels, allowed=f"{len(self.schedules)} different names, one a schedule",
+            field="branches.labels", value=self.labels,
+            allowed=f"{len(self.schedules)} different names, one a schedule",
         )  # fmt: skip
         kinds = {type(schedule).__name__ for schedule in self.schedules}
         require(len(kinds) == 1, field="branches.schedules", value=sorted(kinds), allowed="schedules of one kind")

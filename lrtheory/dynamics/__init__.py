@@ -20,6 +20,6 @@ from lrtheory.dynamics.preconditioned import Adam, Momentum, Optax
 from lrtheory.dynamics.sphere import DecayedSGD, SphereGD, SphereSGD
 
 __all__ = [
-    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD", "Momentum",
-    "NoisyGD", "Optax", "Reshuffled", "SphereGD", "SphereSGD", "SplitParams", "WithReplacement",
+    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD",
+    "Momentum", "NoisyGD", "Optax", "Reshuffled", "SphereGD", "SphereSGD", "SplitParams", "WithReplacement",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 r"""What is measured on the scale-invariant network of Sadrtdinov et al. (2024): curves, basins, features, sharpness.
 
 Probes take :class:`lrtheory.dynamics.sphere.Averaged`: the weights now, averages of checkpoints, and means over the
-last steps of the clock. Accuracies, errors and barriers are in %, angles in radians. The test sets follow the data seed.
+last steps of the clock. Accuracies, errors and barriers are in %, angles in radians. Test sets follow the data seed.
 
 Reference: Sadrtdinov, Kodryan, Pokonechny, Lobacheva, Vetrov 2024, arXiv 2410.22113. Status: paper, but for sharpness
 and the shares of norm (derived).
@@ -175,8 +175,8 @@ class Features:
     """Accuracy on inputs in which one feature alone is informative: what each feature is worth to a network.
 
     Measured of the pre-trained weights (``feature_accuracy``), of the averages of checkpoints
-    (``average_feature_accuracy``) and of the ends of sub-paths (``tuned_feature_accuracy``), with the accuracy on inputs
-    in which all features are (``average_accuracy``).
+    (``average_feature_accuracy``) and of the ends of sub-paths (``tuned_feature_accuracy``), with the accuracy on
+    inputs in which all features are (``average_accuracy``; of the training set, ``average_train_accuracy``).
 
     Attributes:
         n_test: test inputs with all features (static).
