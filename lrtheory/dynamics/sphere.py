@@ -46,7 +46,14 @@ class SphereState(NamedTuple):
 
 def square(tree: Any) -> Any:
     """Return the squared norm of each leaf, (leaves,)."""
-    return jnp.stack([jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)])
+
+    def one(leaf: Any) -> Any:
+        # XLA adds up a whole array one number at a time on a CPU, which took 7 of the 16 us of an iteration; over the
+        # first axis it adds rows. The barrier keeps it from joining the two sums.
+        rows = jnp.sum(leaf**2, axis=0) if jnp.ndim(leaf) else leaf**2
+        return jnp.sum(jax.lax.optimization_barrier(rows))
+
+    return jnp.stack([one(leaf) for leaf in jax.tree.leaves(tree)])
 
 
 def on_sphere(tree: Any, radius: Any) -> Any:
