@@ -10,6 +10,7 @@ PARTS = {
     "step": "step:main",
     "ren2024": "ren2024:main",
     "ren2024_run": "ren2024:run",
+    "sadrtdinov2024": "sadrtdinov2024:main",
     "traces": "program:traces",
     "answers": "program:answers",
     "memory": "program:memory",

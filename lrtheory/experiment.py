@@ -141,7 +141,18 @@ class Experiment:
         _check_parts(self)
         for axis in self.axes.values():
             for value in axis.values:
-                _check_parts(with_value(self, axis.path, value))
+                changed = with_value(self, axis.path, value)
+                _check_parts(changed)
+                require(
+                    _branches(changed) == _branches(self),
+                    field=f"axis {axis.path}", value=_branches(changed),
+                    allowed=f"the branches of the experiment, {_branches(self)}: they are a coordinate of its results",
+                )  # fmt: skip
+
+
+def _branches(experiment: Experiment) -> tuple[str, ...] | None:
+    labels = getattr(getattr(experiment.sub_paths, "schedule", None), "labels", None)
+    return None if labels is None else tuple(labels)
 
 
 def _check_overlap(axes: Mapping[str, Axis]) -> None:
@@ -306,19 +317,19 @@ def static_axes(experiment: Experiment) -> tuple[str, ...]:
     return tuple(
         name
         for name, axis in experiment.axes.items()
-        if _path_is_static(experiment, axis.path) or len({repr(_static_part(v)) for v in axis.values}) > 1
+        if _path_is_static(experiment, axis.path) or len({repr(static_part(v)) for v in axis.values}) > 1
     )
 
 
-def _static_part(value: Any) -> Any:
+def static_part(value: Any) -> Any:
     """Return what of ``value`` belongs to the compiled program: classes and static fields."""
     if isinstance(value, list | tuple):
-        return [_static_part(v) for v in value]
+        return [static_part(v) for v in value]
     if not dataclasses.is_dataclass(value):
         return None
     fields = [f for f in dataclasses.fields(value) if f.init]
     return type(value).__name__, [
-        getattr(value, f.name) if is_static(f) else _static_part(getattr(value, f.name)) for f in fields
+        getattr(value, f.name) if is_static(f) else static_part(getattr(value, f.name)) for f in fields
     ]
 
 

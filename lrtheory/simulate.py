@@ -347,6 +347,11 @@ def simulate_paths(
         _refuse_twice(name, {**ended, **records})
     main = records, {**ended, **constants}
 
+    def at_end(kept: Any, last: Clock) -> Any:
+        """Return the states that were kept of the last step; that one of them has diverged is seen a step later."""
+        states, _ = kept
+        return jax.tree.map(lambda slots: slots[0], states), last.diverged_at >= 0
+
     def ends(p: Any, dy: Any, d: Any, a: Any, path: Any, subs: Any) -> Any:
         return measure_ends(p, dy, probes, d, a, path, subs)
 
@@ -354,8 +359,7 @@ def simulate_paths(
         if not reads_ends:
             return Paths(*main, {}, {}, {})
         read_ends = over_cells(ends, (None, 0, None, None, 0, None), (0, None, 0, 0, 0, None))
-        kept = jax.tree.map(lambda slots: slots[0], kept)
-        return Paths(*main, {}, {}, read_ends(problem, dynamics, data, aux, kept, None))
+        return Paths(*main, {}, {}, read_ends(problem, dynamics, data, aux, at_end(kept, last), None))
 
     branched = isinstance(sub_paths.schedule, Branches)
     schedules = over_members(lambda s: s.schedule.stacked() if branched else s.schedule, (0,))(sub_paths)
@@ -376,8 +380,7 @@ def simulate_paths(
     if reads_ends:
         by_decay = jax.vmap(ends, (None, None, None, None, 0, 0))
         read_ends = over_cells(by_decay, (None, 0, None, None, 1, 0), (0, None, 0, 0, 1, 0))
-        sub_kept = jax.tree.map(lambda slots: slots[0], sub_kept)
-        found = read_ends(problem, dynamics, data, aux, kept, sub_kept)
+        found = read_ends(problem, dynamics, data, aux, kept, at_end(sub_kept, last))
     return Paths(*main, sub_records, outcome(last), found)
 
 

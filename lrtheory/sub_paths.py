@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrtheory.errors import require
+from lrtheory.experiment import static_part
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 
@@ -38,16 +39,23 @@ class Branches:
 
     def check(self) -> None:
         """Refuse labels that do not match the schedules; each schedule checks its own numbers."""
-        require(len(self.schedules) > 0, field="branches.schedules", value=self.schedules, allowed="one or more")
+        for name in ("schedules", "labels"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, tuple | list) and len(value) > 0,
+                field=f"branches.{name}", value=value, allowed="a tuple of one or more",
+            )  # fmt: skip
         require(
             len(set(self.labels)) == len(self.labels) == len(self.schedules),
             field="branches.labels", value=self.labels,
             allowed=f"{len(self.schedules)} different names, one a schedule",
         )  # fmt: skip
-        kinds = {type(schedule).__name__ for schedule in self.schedules}
-        require(len(kinds) == 1, field="branches.schedules", value=sorted(kinds), allowed="schedules of one kind")
         for schedule in self.schedules:
             _check_schedule("branches.schedules", schedule)
+        require(
+            len({repr(static_part(schedule)) for schedule in self.schedules}) == 1,
+            field="branches.schedules", value=self.schedules, allowed="schedules that differ in numbers only",
+        )  # fmt: skip
 
     def stacked(self) -> Any:
         """Return the schedules as one, whose numbers have an axis of branches in front."""

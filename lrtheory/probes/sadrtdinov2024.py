@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from lrtheory.dynamics.sphere import on_sphere, square
-from lrtheory.errors import require
+from lrtheory.errors import ConfigError, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RANDOM_POINTS = 32
 
 
-def accuracy(problem: Any, weights: Any, inputs: Inputs, head: Any) -> Any:
+def accuracy(problem: Any, weights: Any, inputs: Inputs | TrainingSet, head: Any) -> Any:
     """Return the accuracy in % of a network on inputs; an output of 0 is half right."""
     margin = inputs.y * problem.output(weights, inputs.x, head)
     return 50.0 * jnp.mean(1.0 + jnp.sign(margin))
@@ -38,6 +38,18 @@ def _check_sizes(probe: Any, *names: str) -> None:
             isinstance(value, int) and value >= 2,
             field=f"probe.{name}", value=value, allowed="a whole number >= 2",
         )  # fmt: skip
+
+
+def _length(tree: Any) -> int:
+    """Return the length of the axis that all leaves lead with."""
+    return jax.tree.leaves(tree)[0].shape[0]
+
+
+def _needs_branches(probe: str, params: Averaged, others: Any) -> None:
+    """Refuse an experiment that has no branches."""
+    ndim = jnp.ndim(jax.tree.leaves(params.now)[0])
+    if others is None or jnp.ndim(jax.tree.leaves(others.now)[0]) != ndim + 1:
+        raise ConfigError(f"probe {probe} needs sub_paths.schedule = Branches(...): the weights of several to compare")
 
 
 @pytree
@@ -142,7 +154,17 @@ class Basin:
         return {}
 
     def ends(self, problem: Any, data: TrainingSet, params: Averaged, others: Averaged, aux: Inputs) -> dict[str, Any]:
-        """Measure at the ends."""
+        """Measure at the ends.
+
+        Raises:
+            ConfigError: the experiment has no branches, or its law no such average.
+        """
+        _needs_branches("Basin", params, others)
+        n_averages = _length(params.averages)
+        require(
+            0 <= self.average < n_averages,
+            field="probe.average", value=self.average, allowed=f"a number of one of the law's {n_averages} averages",
+        )  # fmt: skip
         low, high = (jax.tree.map(lambda leaf, i=i: leaf[i], others.now) for i in (0, -1))
         mean = jax.tree.map(lambda leaf: leaf[self.average], params.averages)
         found = [self._between(problem, data, aux, a, b) for a, b in ((low, high), (mean, low), (mean, high))]
@@ -213,7 +235,11 @@ class Features:
         return {}
 
     def ends(self, problem: Any, data: TrainingSet, params: Averaged, others: Any, aux: EndSets) -> dict[str, Any]:
-        """Measure at the ends."""
+        """Measure at the ends.
+
+        Raises:
+            ConfigError: the experiment has sub-paths without branches.
+        """
 
         def single(weights: Any) -> Any:
             return jax.lax.map(lambda inputs: accuracy(problem, weights, inputs, data.head), aux.single)
@@ -222,13 +248,14 @@ class Features:
             return accuracy(problem, weights, aux.test, data.head)
 
         values = {"feature_accuracy": single(params.now)}
-        if jax.tree.leaves(params.averages)[0].shape[0]:
+        if _length(params.averages):
             values |= {
                 "average_feature_accuracy": jax.vmap(single)(params.averages),
                 "average_accuracy": jax.vmap(whole)(params.averages),
                 "average_train_accuracy": jax.vmap(lambda w: accuracy(problem, w, data, data.head))(params.averages),
             }
         if others is not None:
+            _needs_branches("Features", params, others)
             values["tuned_feature_accuracy"] = jax.vmap(single)(others.now)
         return values
 
