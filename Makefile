@@ -98,9 +98,12 @@ smoke:  ## every sim and every figure in their smallest form (a few minutes)
 	@$(MAKE) --no-print-directory sims SCALE=smoke
 	@$(MAKE) --no-print-directory figures SCALE=smoke
 
+# make claims SCALE=paper SIMS=sadrtdinov2024_rates writes docs/claims-paper.md, of that sim alone.
+RECORD := docs/claims$(if $(filter laptop,$(SCALE)),,-$(SCALE)).md
+
 claims: $(MANIFESTS)  ## write docs/claims.md, the recorded verdicts, from the results at SCALE
-	@$(BIN)/lrtheory check $(SIMS:%=sims/%.py) --scale $(SCALE) --results results --format markdown > docs/claims.md.part
-	@mv docs/claims.md.part docs/claims.md
+	@$(BIN)/lrtheory check $(SIMS:%=sims/%.py) --scale $(SCALE) --results results --format markdown > $(RECORD).part
+	@mv $(RECORD).part $(RECORD)
 
 # -- quality ------------------------------------------------------------------------------------------------------
 

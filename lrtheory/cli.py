@@ -1,4 +1,4 @@
-"""The command line: ``lrtheory run | status | check | report | doctor``."""
+"""The command line: ``lrtheory run | status | check | lines | report | doctor``."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def check(
     from lrtheory import checking, tables
     from lrtheory.record import find_record, markdown
 
-    before = find_record(recorded)
+    before = find_record(recorded, scale)
     if until_decided:
         _host_devices()
         with _resumable():
@@ -183,7 +183,7 @@ def check(
     if format == "table":
         print(tables.table(entries, then))
     elif format == "markdown":
-        print(markdown(entries, scale, alpha), end="")
+        print(markdown(entries, scale, alpha, _lines_of(loaded, scale, results)), end="")
     else:
         print((tables.as_json if format == "json" else tables.as_junit)(entries, then, scale))
     out = sys.stdout if format == "table" else sys.stderr
@@ -242,7 +242,7 @@ def report(
             if ds is not None and (one := replay(entry.claim, ds, alpha / 2 / len(entries))) is not None:
                 replays.append(one)
     ids = {entry.claim.id for entry in entries}
-    then = {k: v for k, v in find_record(recorded).at(scale).items() if k in ids}
+    then = {k: v for k, v in find_record(recorded, scale).at(scale).items() if k in ids}
     page = write(
         entries, scale=scale, figures=figures or Path("build", scale, "figures"), alpha=alpha,
         out=out or Path("build", scale, "report"), recorded=then, replays=replays,
@@ -251,6 +251,55 @@ def report(
     if missing:
         print(f"lrtheory: without {', '.join(missing)}, which have no results yet", file=sys.stderr)
     return 0
+
+
+def lines(
+    sim: Positional[str],
+    scale: str = "laptop",
+    results: Path = Path("results"),
+    level: float = 0.95,
+    refine: bool = False,
+    tolerance: float = 0.02,
+) -> int:
+    """Show where the lines between the regimes of the learning rate lie.
+
+    Args:
+        sim: a sim that declares `lines = [...]`.
+        scale: the scale that was run.
+        results: the folder that `lrtheory run` was given.
+        level: of the bootstrap intervals over seeds.
+        refine: run more rates around every line until it is known to the tolerance; what is there is not run again.
+        tolerance: with --refine, the width of a bracket in decades.
+    """
+    defer()
+    loaded = load_sim(sim)
+    if not loaded.lines:
+        raise ConfigError(f"{loaded.path}: no `lines = [...]` to find")
+    experiment = at_scale(loaded.experiment, scale)
+    from lrtheory import tables, thresholds
+    from lrtheory.checking import open_results_of
+
+    if refine:
+        _host_devices()
+        with _resumable():
+            found, _ = thresholds.find_thresholds(
+                experiment, loaded.lines, tolerance=tolerance, level=level, results=results / scale
+            )
+    else:
+        ds = open_results_of(loaded, scale, results)
+        if ds is None:
+            raise StoreError(f"no results of {experiment.name} in {results / scale}: run it first, or --refine")
+        found = thresholds.thresholds(ds, loaded.lines, level=level)
+    print(tables.line_table(found))
+    return 0
+
+
+def _lines_of(sims: list[Sim], scale: str, results: Path) -> dict[str, Any]:
+    """Return name -> lines of every sim that has lines and results."""
+    from lrtheory import checking, thresholds
+
+    opened = {s.experiment.name: (s.lines, checking.open_results_of(s, scale, results)) for s in sims if s.lines}
+    return {name: thresholds.thresholds(ds, lines) for name, (lines, ds) in opened.items() if ds is not None}
 
 
 def _alpha(alpha: float) -> None:
@@ -306,7 +355,7 @@ def _later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
 
 
 def _parse(arguments: list[str]) -> Callable[[], int]:
-    commands = {f.__name__: _later(f) for f in (run, status, check, report, doctor)}
+    commands = {f.__name__: _later(f) for f in (run, status, check, lines, report, doctor)}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -320,9 +369,9 @@ def _parse(arguments: list[str]) -> Callable[[], int]:
         if not stop.code:
             raise
         # tyro draws a box of several lines; the first sentence in it is the error.
-        lines = [line.strip("│╭╮╰╯─ ") for line in said.getvalue().splitlines()]
-        sentence = " ".join(itertools.takewhile(bool, (line for line in lines[1:])))
-        raise ConfigError(f"{sentence or lines[0]} (lrtheory --help shows what is allowed)") from None
+        box = [line.strip("│╭╮╰╯─ ") for line in said.getvalue().splitlines()]
+        sentence = " ".join(itertools.takewhile(bool, box[1:]))
+        raise ConfigError(f"{sentence or box[0]} (lrtheory --help shows what is allowed)") from None
 
 
 def main(arguments: list[str] | None = None) -> None:

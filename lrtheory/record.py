@@ -10,9 +10,16 @@ from pathlib import Path
 from lrtheory.checking import Entry
 from lrtheory.errors import ConfigError
 from lrtheory.papers import PAPERS
-from lrtheory.tables import interval, level, measured, seeds
+from lrtheory.tables import LINE_COLUMNS, interval, level, line_rows, measured, seeds
+from lrtheory.thresholds import Threshold
 
 COLUMNS = ("claim", "verdict", "statement", "claimed", "measured", "interval", "level", "seeds", "status", "stands on")
+
+
+LINES_SAY = (
+    "Rates of the grid on which criteria of lrtheory's change, with 95 % bootstrap intervals over data seeds, and the "
+    "rates that the paper sets by hand. What other scales gave stands in `claims-SCALE.md` beside this file."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +34,17 @@ class Record:
         return self.verdicts if scale == self.scale else {}
 
 
-def markdown(entries: Sequence[Entry], scale: str, alpha: float) -> str:
-    """Return docs/claims.md."""
+def markdown(
+    entries: Sequence[Entry], scale: str, alpha: float, lines_of: Mapping[str, Sequence[Threshold]] | None = None
+) -> str:
+    """Return docs/claims.md (of another scale: docs/claims-SCALE.md).
+
+    Args:
+        entries: the verdicts.
+        scale: at which they were given.
+        alpha: the chance that one of them is wrong, at most.
+        lines_of: name of a sim -> the lines between its regimes, if any.
+    """
     notes = list(dict.fromkeys(e.claim.choices for e in entries if e.claim.choices))
     counts = {word: sum(e.verdict.verdict == word for e in entries) for word in ("holds", "refuted", "undecided")}
     lines = [
@@ -60,24 +76,32 @@ def markdown(entries: Sequence[Entry], scale: str, alpha: float) -> str:
                 e.claim.reference, "; ".join(remarks),
             )  # fmt: skip
             lines.append("| " + " | ".join(c.strip().replace("|", "\\|") for c in cells) + " |")
+    for name, found in (lines_of or {}).items():
+        lines += ["", f"## Lines between the regimes of `{name}`", "", LINES_SAY, ""]
+        lines += ["| " + " | ".join(LINE_COLUMNS) + " |", "|---" * len(LINE_COLUMNS) + "|"]
+        lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in line_rows(found)]
     return "\n".join([*lines, "", "Choices:", "", *(f"{i}. {note}" for i, note in enumerate(notes, 1))]) + "\n"
 
 
-def find_record(path: Path | None = None) -> Record:
-    """Return what docs/claims.md says, here or in the checkout; an empty record where there is none.
+def find_record(path: Path | None = None, scale: str = "laptop") -> Record:
+    """Return the record of a scale, here or in the checkout; an empty one where there is none.
+
+    It is docs/claims-SCALE.md where there is such a file, else docs/claims.md.
 
     Raises:
         ConfigError: ``path`` was named and cannot be read as such a file.
     """
-    places = [path] if path else [Path("docs/claims.md"), Path(__file__).resolve().parents[1] / "docs" / "claims.md"]
+    folders = (Path("docs"), Path(__file__).resolve().parents[1] / "docs")
+    names = (f"claims-{scale}.md", "claims.md")
+    places = [path] if path else [folder / name for folder in folders for name in names]
     for place in places:
         if place.is_file():
             text = place.read_text("utf-8")
-            scale = re.search(r"^Recorded at scale `(\w+)`", text, re.M)
-            if scale is None:
+            said = re.search(r"^Recorded at scale `(\w+)`", text, re.M)
+            if said is None:
                 break
             rows = re.findall(r"^\| (\S+) \| \*\*(holds|refuted|undecided)\*\* \|", text, re.M)
-            return Record(scale[1], dict(rows))
+            return Record(said[1], dict(rows))
     if path is not None:
         raise ConfigError(f"--recorded {path} is not allowed: it must be made by `lrtheory check --format markdown`")
     return Record("", {})

@@ -15,11 +15,12 @@ from lrtheory.experiment import Experiment
 
 @dataclasses.dataclass(frozen=True)
 class Sim:
-    """A sim file: its experiment and its claims."""
+    """A sim file: its experiment, its claims, and the lines (:mod:`lrtheory.thresholds`) between its regimes."""
 
     path: Path
     experiment: Experiment
     claims: Sequence[Any]
+    lines: Sequence[Any] = ()
 
 
 def sim_folders() -> list[Path]:
@@ -74,4 +75,4 @@ def load_sim(name: str | Path) -> Sim:
     experiment = getattr(module, "experiment", None)
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"{path} defines no `experiment = Experiment(...)`")
-    return Sim(path, experiment, tuple(getattr(module, "claims", ())))
+    return Sim(path, experiment, tuple(getattr(module, "claims", ())), tuple(getattr(module, "lines", ())))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lrtheory.checking import Entry
+from lrtheory.thresholds import Threshold
 
 
 def table(entries: Sequence[Entry], recorded: Mapping[str, str]) -> str:
@@ -20,6 +21,30 @@ def table(entries: Sequence[Entry], recorded: Mapping[str, str]) -> str:
             e.claim.id, v.verdict + was, measured(e), strip(e), interval(e), level(e), e.claim.relation.predicted,
             seeds(e), e.claim.status, e.claim.statement + (f" [{v.note}]" if v.note else ""),
         ))  # fmt: skip
+    return _aligned(rows)
+
+
+LINE_COLUMNS = ("line", "rate", "between", "interval", "published")
+
+
+def line_rows(found: Sequence[Threshold]) -> list[tuple[str, ...]]:
+    """Return lines between regimes as text, in ``LINE_COLUMNS``."""
+    return [
+        (
+            t.line.name, f"{t.rate:.3g}", f"{t.low:.3g} and {t.high:.3g}",
+            f"[{t.interval[0]:.3g}, {t.interval[1]:.3g}]",
+            "-" if t.line.published is None else f"{t.line.published:.3g}",
+        )
+        for t in found
+    ]  # fmt: skip
+
+
+def line_table(found: Sequence[Threshold]) -> str:
+    """Return lines between regimes as an aligned table."""
+    return _aligned([LINE_COLUMNS, *line_rows(found)])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(r, widths, strict=False)), r[-1]]) for r in rows]
     return "\n".join([lines[0], "-" * min(len(lines[0]), 120), *lines[1:]])

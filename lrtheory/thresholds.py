@@ -31,25 +31,27 @@ class Line(NamedTuple):
         above: results -> true or false for each rate, whether it is above the line; rates in increasing order.
         rate: which rate of a grid is named: ``"last below"``, the largest that is not above, or ``"first above"``, the
             smallest that is. They are neighbours where the criterion changes once.
+        published: the rate that a paper gives, if any.
     """
 
     name: str
     above: Callable[[xr.Dataset], xr.DataArray]
     rate: str
+    published: float | None = None
 
 
 class Threshold(NamedTuple):
     """Where a line was found.
 
     Attributes:
-        line: its name.
+        line: the line.
         rate: the rate of the grid that the line names; NaN where the line is not within the rates.
         low, high: rates on both sides, the bracket; NaN likewise.
         interval: bootstrap interval of ``rate`` over independent replicates, at the level that was asked for. It is
             made of rates of the grid, and knows nothing between them.
     """
 
-    line: str
+    line: Line
     rate: float
     low: float
     high: float
@@ -107,7 +109,7 @@ def thresholds(
             # Rates of the grid, not numbers between them.
             low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2], method="nearest")
             ends = (float(low), float(high))
-        found.append(Threshold(line.name, sides[named], *sides, ends))
+        found.append(Threshold(line, sides[named], *sides, ends))
     return found
 
 
@@ -134,7 +136,8 @@ def find_thresholds(
         points: rates inside a bracket in one round; it then shrinks to 1/(points + 1).
         tolerance: width of a bracket, in decades, at which it is done.
         level: of the bootstrap intervals.
-        results: a folder to keep every round in, as experiments of their own; a search that was cut off goes on there.
+        results: a folder to keep every round in, as experiments of their own (``NAME``, ``NAME_round1``, ...); a search
+            that was cut off goes on there.
         **options: further arguments of :func:`lrtheory.run`.
 
     Returns:
@@ -144,7 +147,7 @@ def find_thresholds(
         >>> from lrtheory.probes.sadrtdinov2024_regimes import LINES
         >>> from lrtheory.sims import load_sim
         >>> experiment = load_sim("sadrtdinov2024_rates").experiment  # doctest: +SKIP
-        >>> found, ds = find_thresholds(experiment, LINES, results="results/lines")  # doctest: +SKIP
+        >>> found, ds = find_thresholds(experiment, LINES, results="results/laptop")  # doctest: +SKIP
     """
     import xarray as xr
 
@@ -154,7 +157,11 @@ def find_thresholds(
     require(tolerance > 0, field="tolerance", value=tolerance, allowed="> 0 (decades)")
     if axis not in experiment.axes:
         raise ConfigError(f"axis = {axis!r} is not allowed: the experiment has {', '.join(experiment.axes) or 'none'}")
-    ds = run(experiment, results=results, **options)
+
+    def results_of(part: Experiment) -> xr.Dataset:
+        return run(part, results=None if results is None else Path(results, part.name), **options)
+
+    ds = results_of(experiment)
     for number in range(1, 100):
         wide = {b for line in lines if _decades(b := bracket(line, ds, axis)) > tolerance}
         if not wide:
@@ -164,8 +171,8 @@ def find_thresholds(
         more = dataclasses.replace(
             experiment, name=f"{experiment.name}_round{number}", axes={**experiment.axes, axis: finer}
         )
-        new = run(more, results=results, **options)
-        ds = xr.concat([ds, new], axis, data_vars="minimal", combine_attrs="override", join="override").sortby(axis)
+        both = [ds, results_of(more)]
+        ds = xr.concat(both, axis, data_vars="minimal", combine_attrs="override", join="override").sortby(axis)
     return thresholds(ds, lines, axis=axis, level=level), ds
 
 

@@ -36,3 +36,8 @@ PROBES = (Curves(), Basin(), Features())
 FINE_TUNING = Branches(
     schedules=(Constant(rate=LOW), Constant(rate=MID), Constant(rate=HIGH)), labels=("low", "mid", "high")
 )
+
+
+def at(array, *rates):
+    """Return what belongs to the given rates: without the axis for one rate, along it for several."""
+    return array.sel(rate=rates[0] if len(rates) == 1 else list(rates))

@@ -6,8 +6,8 @@ converges; above, each angle changes sign at every step, on an orbit of period 2
 whole fraction 2 pi/p of a turn, at k = 1/cos(pi/p) = 1.110, 1.155, 1.236, 1.414, 2 for p = 7, 6, 5, 4, 3, the orbit is
 in resonance, and above such loads many starts end on longer orbits around it: 1.26 was chosen to show those of p = 5.
 
-Bounds were fixed on runs of another program, some of them after looking; the runs that are judged have a root seed of
-their own. Records are 31 steps apart, so that orbits of small period are seen in all their phases.
+Bounds were fixed on runs of another program and of root seeds 0 and 1, some of them after looking; the runs that are
+judged have a root seed of their own. Records are 31 steps apart, so that orbits of small period are seen in all their phases.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from lrtheory import Axis, Claim, Experiment
 from lrtheory.claims import Regime
 from lrtheory.dynamics.sphere import SphereGD
 from lrtheory.probes.sadrtdinov2024_toy import (
-    Groups, fluctuation, growth_difference, log_growth, mean_shares, over_law, plateau,
+    Groups,
+    fluctuation,
+    growth_difference,
+    log_growth,
+    mean_shares,
+    mean_turn,
+    over_law,
+    plateau,
 )  # fmt: skip
 from lrtheory.problems.sadrtdinov2024_toy import ToyFunction
 from lrtheory.relations import equal, follows, greater, increasing, less, share
@@ -47,7 +54,7 @@ experiment = Experiment(
     n_records=300,
     axes={"k": Axis("schedule.rate", tuple(k / A for k in LOADS), labels=LOADS)},
     seeds=96,
-    root_seed=1,
+    root_seed=0,
     precision="f64",
     scales={
         "smoke": {"seeds": 8, "n_steps": 3100, "n_records": 100},
@@ -89,8 +96,12 @@ def _spread(ds):
 
 def _growth_ratio(ds):
     """Return the sampled mean of log(1 + s^2) of the weakest group over the strongest's, mean over chaotic loads."""
-    growth = log_growth(ds.sel(k=CHAOS), FORGOTTEN)
-    return (growth.isel(group=0) / growth.isel(group=-1)).mean("k", skipna=False)
+    return _weakest_over_strongest(log_growth(ds.sel(k=CHAOS), FORGOTTEN))
+
+
+def _weakest_over_strongest(values):
+    """Return the ratio of the group of least alpha to that of largest, mean over loads."""
+    return (values.isel(group=0) / values.isel(group=-1)).mean("k", skipna=False)
 
 
 def _rise_of_weakest(ds):
@@ -228,6 +239,16 @@ claims = [
         regime=LONG,
     ),
     Claim(
+        id="sadrtdinov2024-13-turn",
+        statement="negative control: the mean angle of a turn is not the same: the weakest group's is below the strongest's by more than 3 % in chaos (mean over loads)",
+        reference=OURS,
+        status="derived",
+        quantity=lambda ds: _weakest_over_strongest(mean_turn(ds.sel(k=CHAOS), FORGOTTEN)),
+        relation=less(0.97),
+        choices="the bound was chosen after looking",
+        regime=LONG,
+    ),
+    Claim(
         id="sadrtdinov2024-13-orbit-shares",
         statement="on the orbit, at k = 1.6, the shares are alpha_i/A: that of the weakest group within 1 %",
         reference=OURS,
@@ -247,10 +268,10 @@ claims = [
     ),
     Claim(
         id="sadrtdinov2024-13-flatter",
-        statement="the larger the rate, the flatter the shares: from k = 1.8 to 20 the share of the weakest group rises",
+        statement="the larger the rate, the flatter the shares: the share of the weakest group rises from k = 1.8 to 3, 5 and 20",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: _rise_of_weakest(ds).sel(k=CHAOS),
+        quantity=lambda ds: _rise_of_weakest(ds).sel(k=[1.8, 3.0, 5.0, 20.0]),
         relation=increasing("k"),
     ),
     Claim(

@@ -271,7 +271,7 @@ class SphereSharpness:
         n_iterations: products of the Hessian with a vector (static), each of about 4 passes over the training set.
 
     Returns:
-        ``sharpness`` at effective rates.
+        ``sharpness`` at effective rates, of the weights at the end of the run (where it stopped, if it did).
     """
 
     name: ClassVar[str] = "sharpness"
@@ -289,7 +289,11 @@ class SphereSharpness:
         return problem.init(key)
 
     def __call__(self, problem: Any, data: TrainingSet, params: Averaged, aux: Any) -> dict[str, Any]:
-        """Measure."""
+        """Measure nothing on the way."""
+        return {}
+
+    def ends(self, problem: Any, data: TrainingSet, params: Averaged, others: Any, aux: Any) -> dict[str, Any]:
+        """Measure at the end."""
         weights = on_sphere(params.now, 1.0)
         gradient = jax.grad(lambda w: problem.loss(w, data))
 

@@ -1,8 +1,8 @@
 r"""Norm, effective rate and turning of scale-invariant weights that are free to leave the sphere.
 
-The probe takes :class:`lrtheory.dynamics.sphere.Averaged` of :class:`lrtheory.dynamics.sphere.DecayedSGD`. The functions
-below take the Dataset of an experiment in which it was a probe, with axes ``rate`` (eta, ``schedule.rate``) and
-``decay`` (lambda, ``dynamics.weight_decay``), and hold it against the equilibrium of weight decay
+The probe takes :class:`lrtheory.dynamics.sphere.Averaged` of :class:`lrtheory.dynamics.sphere.DecayedSGD`. The
+functions below take the Dataset of an experiment in which it was a probe, with axes ``rate`` (eta, ``schedule.rate``)
+and ``decay`` (lambda, ``dynamics.weight_decay``), and hold it against the equilibrium of weight decay
 
 .. math:: \rho^4 = \frac{\eta\,E[\gamma^2]}{2\lambda}, \qquad \text{rms turn} = \sqrt{2\eta\lambda},
           \qquad \gamma = \rho\,|g|
@@ -12,6 +12,7 @@ Reference: Sadrtdinov, Kodryan, Pokonechny, Lobacheva, Vetrov 2024, arXiv 2410.2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lrtheory.dynamics.sphere import square
@@ -31,8 +32,8 @@ class Norms:
     r"""The norm of all weights now, and means over the last steps of the clock (the law's ``window``).
 
     Returns:
-        ``norm``: rho = \|theta\|, now. Means: ``norm4``, rho^4; ``gamma2``, the square of rho \|g\|; ``turn2``, the squared
-        angle of an iteration in radians; ``batch_loss``.
+        ``norm``: rho = \|theta\|, now. Means: ``norm4``, rho^4; ``gamma2``, the square of rho \|g\|; ``turn2``, the
+        squared angle of an iteration in radians; ``batch_loss``.
     """
 
     name: ClassVar[str] = "norms"
@@ -54,24 +55,18 @@ def stationary(ds: xr.Dataset, name: str, part: float) -> xr.DataArray:
     Where records are a window of the law apart it is the mean over all iterations of that part. A run that diverged
     gives NaN.
     """
-    require(0 < part <= 1, field="part", value=part, allowed="in (0, 1]")
-    late = (ds.step > (1 - part) * int(ds.step.max())).values
-    return ds[name].isel(record=late).mean("record", skipna=False)
+    return _late(ds, part)[name].mean("record", skipna=False)
 
 
 def norm4_over_law(ds: xr.Dataset, part: float) -> xr.DataArray:
     """Return rho^4 over eta E[gamma^2]/(2 lambda), both means over the last part; NaN outside the law's regime."""
-    gamma_rms = stationary(ds, "gamma2", part) ** 0.5
-    rate, decay, gamma_rms = _broadcast(ds.rate, ds.decay, gamma_rms)
-    law = gamma_rms.copy(data=theory.decay_norm(rate.values, decay.values, gamma_rms.values))
+    law = _law(theory.decay_norm, ds.rate, ds.decay, stationary(ds, "gamma2", part) ** 0.5)
     return stationary(ds, "norm4", part) / law**4
 
 
 def turn_over_law(ds: xr.Dataset, part: float) -> xr.DataArray:
     """Return the root mean square of the turn an iteration over sqrt(2 eta lambda); NaN outside the law's regime."""
-    rate, decay = _broadcast(ds.rate, ds.decay)
-    law = rate.copy(data=theory.decay_turn(rate.values, decay.values))
-    return stationary(ds, "turn2", part) ** 0.5 / law
+    return stationary(ds, "turn2", part) ** 0.5 / _law(theory.decay_turn, ds.rate, ds.decay)
 
 
 def effective_rate(ds: xr.Dataset) -> xr.DataArray:
@@ -79,8 +74,19 @@ def effective_rate(ds: xr.Dataset) -> xr.DataArray:
     return ds.rate / ds.norm**2
 
 
-def _broadcast(*arrays: Any) -> Any:
-    """Return arrays with all dimensions of any of them."""
+def effective_rate_over_law(ds: xr.Dataset, part: float) -> xr.DataArray:
+    """Return the mean effective rate over sqrt(2 eta lambda)/gamma_rms; NaN outside the law's regime."""
+    law = _law(theory.decay_effective_rate, ds.rate, ds.decay, stationary(ds, "gamma2", part) ** 0.5)
+    return effective_rate(_late(ds, part)).mean("record", skipna=False) / law
+
+
+def _late(ds: xr.Dataset, part: float) -> xr.Dataset:
+    require(0 < part <= 1, field="part", value=part, allowed="in (0, 1]")
+    return ds.isel(record=(ds.step > (1 - part) * int(ds.step.max())).values)
+
+
+def _law(function: Callable[..., Any], *arguments: xr.DataArray) -> xr.DataArray:
+    """Return a closed form of arrays, with all dimensions of any of them."""
     import xarray as xr
 
-    return xr.broadcast(*arrays)
+    return xr.apply_ufunc(function, *arguments)

@@ -98,9 +98,9 @@ def random_walk(ds: xr.Dataset) -> xr.DataArray:
     return at_chance & (loss.median(_runs(loss)) >= random.mean(_runs(random)))
 
 
-#: The three lines between the regimes 1, 2A, 2B, 3, by the criteria above.
+#: The three lines between the regimes 1, 2A, 2B, 3, by the criteria above, with those of the paper's tick data.
 LINES = (
-    Line("1|2", not_converged, "last below"),
-    Line("2A|2B", poor_basin, "first above"),
-    Line("2|3", random_walk, "first above"),
+    Line("1|2", not_converged, "last below", 7.5e-3),
+    Line("2A|2B", poor_basin, "first above", 1.78e-2),
+    Line("2|3", random_walk, "first above", 5.62e-2),
 )

@@ -101,6 +101,12 @@ def log_growth(ds: xr.Dataset, part: float) -> xr.DataArray:
     return np.log1p((chosen.lr * chosen.turning) ** 2).mean("record", skipna=False)
 
 
+def mean_turn(ds: xr.Dataset, part: float) -> xr.DataArray:
+    """Return the angle arctan(s_i) of a turn, mean over the records of the last part of the steps, for each group."""
+    chosen = late(ds, part)
+    return np.arctan(chosen.lr * chosen.turning).mean("record", skipna=False)
+
+
 def growth_difference(ds: xr.Dataset, part: float) -> xr.DataArray:
     r"""Return the mean of log(1 + s_i^2) over *all* steps of the last part, less the mean of that over the groups.
 
