@@ -46,7 +46,7 @@ experiment = Experiment(
         "decay": Axis("dynamics.weight_decay", (0.0, WEAK, STRONG), unit="1 / time"),
     },
     seeds=8,
-    root_seed=0,
+    root_seed=2,
     precision="f32",
     scales={
         "smoke": {"seeds": 2, "n_steps": 12, "n_records": 6},

@@ -205,6 +205,7 @@ claims = [
         status="paper",
         quantity=lambda ds: at(final(ds, "train_accuracy"), 5.62e-2, RANDOM),
         relation=follows(lambda ds: np.full(2, 50.0), "rate", margin=2.0),
+        regime=LENGTH,
     ),
     Claim(
         id="sadrtdinov2024-2",

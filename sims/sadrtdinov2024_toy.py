@@ -54,7 +54,7 @@ experiment = Experiment(
     n_records=300,
     axes={"k": Axis("schedule.rate", tuple(k / A for k in LOADS), labels=LOADS)},
     seeds=96,
-    root_seed=0,
+    root_seed=2,
     precision="f64",
     scales={
         "smoke": {"seeds": 8, "n_steps": 3100, "n_records": 100},

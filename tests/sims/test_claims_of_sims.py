@@ -13,6 +13,8 @@ from lrtheory.papers import PAPERS
 from lrtheory.sims import load_sim, sim_names
 
 SIMS = {name: load_sim(name) for name in sorted(sim_names())}
+#: Claims on runs that are too long for a laptop, undecided there.
+NEEDS_PAPER_SCALE = {"sadrtdinov2024-4-late"}
 CLAIMS = {claim.id: claim for sim in SIMS.values() for claim in sim.claims}
 
 
@@ -37,12 +39,14 @@ def made_up(experiment):
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
 @pytest.mark.parametrize("name", [name for name, sim in SIMS.items() if sim.claims])
 def test_claims_can_be_held_against_results_of_every_scale(name, scale):
-    ds = made_up(with_values(at_scale(SIMS[name].experiment, scale), {"seeds": 3}))
+    experiment = at_scale(SIMS[name].experiment, scale)
+    replicates = "seeds" if experiment.data_seeds is None else "data_seeds"
+    ds = made_up(with_values(experiment, {replicates: 3}))
     for claim in SIMS[name].claims:
         weighed = weigh(claim, ds)  # raises where a quantity is not what its relation asks for
         assert weighed.n == 3
         in_regime = claim.regime is None or claim.regime.contains(ds)
-        assert in_regime or scale == "smoke", claim.id
+        assert in_regime or scale == "smoke" or (scale == "laptop" and claim.id in NEEDS_PAPER_SCALE), claim.id
 
 
 def test_ids_are_unique_and_name_a_paper():
