@@ -39,8 +39,8 @@ experiment = Experiment(
     dynamics=DecayedSGD(averages=(), window=2),
     schedule=Constant(rate=LOW),
     probes=(Norms(),),
-    n_steps=64,
-    n_records=32,
+    n_steps=80,
+    n_records=40,
     axes={
         "rate": Axis("schedule.rate", (LOW, HIGH), unit="time per step"),
         "decay": Axis("dynamics.weight_decay", (0.0, WEAK, STRONG), unit="1 / time"),
@@ -59,7 +59,7 @@ experiment = Experiment(
 )  # fmt: skip
 
 OURS = "lrtheory: derived for scale-invariant weights under weight decay"
-LONG = Regime("6,000 iterations or more", lambda ds: int(ds.step.max()) >= 60)
+LONG = Regime("8,000 iterations or more", lambda ds: int(ds.step.max()) >= 80)
 
 
 def _ones(ds):
@@ -80,6 +80,11 @@ def _free(ds):
 def _change(ds):
     """Return the change of log10 of the norm from record to record."""
     return np.log10(ds.norm).diff("record")
+
+
+def _least_loss(ds):
+    """Return the least batch loss of a record, for each seed; that before the first step is not one."""
+    return ds.batch_loss.isel(record=slice(1, None)).min("record", skipna=False)
 
 
 def _fastest_fall(ds):
@@ -143,12 +148,11 @@ claims = [
     ),
     Claim(
         id="sadrtdinov2024-14-converges",
-        statement="there the network converges: the mean batch loss of 200 iterations falls below 1e-3",
+        statement="there the network converges: the mean batch loss of 200 iterations falls below 1e-3 (mean of log10 below -3)",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: _cycling(ds).batch_loss.isel(record=slice(1, None)).min("record", skipna=False),
-        relation=less(1e-3),
-        unit="nat",
+        quantity=lambda ds: np.log10(np.maximum(_least_loss(_cycling(ds)), 1e-30)),
+        relation=less(-3.0),
         regime=LONG,
     ),
     Claim(

@@ -192,7 +192,6 @@ claims = [
         relation=follows(lambda ds: np.ones(int((ds.k > 1).sum())), "k", relative=0.04),
         choices="the margin was widened from 3 % after looking: at k = 3 it is 3.1 %",
         regime=LONG,
-        headline=True,
     ),
     Claim(
         id="sadrtdinov2024-13-above",

@@ -255,4 +255,5 @@ class DecayedSGD(SphereSGD):
     def _means(self, loss: Any, gradient2: Any, norm2: Any, eta: Any) -> dict[str, Any]:
         """Return what is averaged over a window."""
         more = {"gamma2": jnp.sum(gradient2) * jnp.sum(norm2), "norm4": jnp.sum(norm2) ** 2}
-        return super()._means(loss, gradient2, norm2, eta) | more
+        # The weights have shrunk when they turn.
+        return super()._means(loss, gradient2, norm2, eta / (1 - eta * self.weight_decay)) | more

@@ -134,9 +134,10 @@ def orbit_angle(rate: ArrayLike, alpha: ArrayLike) -> Any:
     """Angle of the orbit of period 2, phi_i = +- arccos(1/k)/2: every step changes the sign of each angle.
 
     Each group has a sign of its own. The orbit solves the dynamics for every k > 1; up to k = 1.6 runs end on it, or
-    now and then on a longer orbit around it (with five groups, at k = 1.2, from one random start in about seven). Its
-    differences between groups are neutral to first order (multipliers of modulus 1), so the approach is slow. Regime: k
-    > 1. Status: derived.
+    on a longer orbit around it. Differences between groups are neutral to first order: their multipliers are
+    exp(+-i theta), theta = 2 arccos(1/k), so the approach is slow, and just above the resonances k = 1/cos(pi/p) (1.155
+    and 1.236 for p = 6 and 5, among others) orbits of longer periods take over: with five groups from one random start
+    in five at k = 1.2, from most at 1.26, from none at 1.3 and 1.4. Regime: k > 1. Status: derived.
 
     Example:
         >>> round(float(orbit_angle(0.5, [1.0, 3.0])), 6)
@@ -178,9 +179,8 @@ def orbit_shares(rate: float, alpha: ArrayLike) -> Any:
 def plateau(rate: ArrayLike, alpha: ArrayLike) -> Any:
     """Value of F on the plateau above the threshold, (A - 1/eta)/2.
 
-    Exact on the orbit of period 2, so in most runs up to k = 1.6 (the others of :func:`orbit_angle` were 1 % lower at k
-    = 1.2); in the chaotic regime the mean over time within about 3 %. Regime: k > 1 (below, a run converges to F = 0).
-    Status: derived.
+    Exact on the orbit of period 2; on the longer orbits of :func:`orbit_angle` F is lower by up to 1 %; in the chaotic
+    regime the mean over time is within 4 %. Regime: k > 1 (below, a run converges to F = 0). Status: derived.
 
     Example:
         >>> float(plateau(0.5, [1.0, 3.0])), float(plateau(0.125, [1.0, 3.0]))
