@@ -69,7 +69,8 @@ def _runs(array: xr.DataArray) -> list[str]:
 def not_converged(ds: xr.Dataset) -> xr.DataArray:
     """Tell for each rate whether the median final batch loss over runs is 1e-2 or more. Status: derived."""
     loss = final(ds, "batch_loss")
-    return loss.median(_runs(loss)) >= CONVERGED
+    # So said that a run without a value has not converged.
+    return ~(loss.median(_runs(loss), skipna=False) < CONVERGED)
 
 
 def poor_basin(ds: xr.Dataset) -> xr.DataArray:
@@ -84,7 +85,7 @@ def poor_basin(ds: xr.Dataset) -> xr.DataArray:
     poor = accuracy.mean(_runs(accuracy)) < base.mean(_runs(base)).sel(rate=ds.rate.min())
     poor = poor | (barrier.median(_runs(barrier)) > BARRIER)
     last = ds.rate.where(~not_converged(ds)).max()
-    return poor & (ds.rate > last)
+    return poor & (ds.rate > last.fillna(0.0))
 
 
 def random_walk(ds: xr.Dataset) -> xr.DataArray:
