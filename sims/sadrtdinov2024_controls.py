@@ -35,7 +35,7 @@ experiment = Experiment(
     precision="f32",
     scales={
         "smoke": {
-            "data_seeds": 3, "n_steps": 50, "n_records": 2, "sub_paths.decay_steps": (50,), "sub_paths.n_steps": 10,
+            "data_seeds": 2, "n_steps": 10, "n_records": 2, "sub_paths.decay_steps": (10,), "sub_paths.n_steps": 4,
         },
         "laptop": {},
         "paper": {"seeds": 4},

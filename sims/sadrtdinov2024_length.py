@@ -37,8 +37,8 @@ experiment = Experiment(
     precision="f32",
     scales={
         "smoke": {
-            "data_seeds": 3, "n_steps": 100, "n_records": 2,
-            "sub_paths.decay_steps": (50, 100), "sub_paths.n_steps": 10,
+            "data_seeds": 2, "n_steps": 20, "n_records": 2,
+            "sub_paths.decay_steps": (10, 20), "sub_paths.n_steps": 4,
         },
         "laptop": {},
         "paper": {"data_seeds": 200, "seeds": 4},

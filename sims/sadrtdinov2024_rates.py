@@ -45,8 +45,8 @@ experiment = Experiment(
     scales={
         "smoke": {
             "data_seeds": 4, "axes.rate": (LOW, 3.16e-3, 1e-2, 1.78e-2, 0.178),
-            "n_steps": 50, "n_records": 5,
-            "sub_paths.decay_steps": (50,), "sub_paths.n_steps": 20, "sub_paths.n_records": 2,
+            "n_steps": 30, "n_records": 3,
+            "sub_paths.decay_steps": (30,), "sub_paths.n_steps": 10, "sub_paths.n_records": 2,
         },
         "laptop": {},
         "paper": {

@@ -44,8 +44,9 @@ experiment = Experiment(
     precision="f32",
     scales={
         "smoke": {
-            "data_seeds": 3, "n_steps": 10, "axes.rate": (LOW, SECOND, 2.37e-2),
-            "sub_paths.decay_steps": (10,), "sub_paths.n_steps": 230, "sub_paths.n_records": 23,
+            "data_seeds": 3, "n_steps": 5, "axes.rate": (LOW, SECOND, 2.37e-2),
+            "sub_paths.decay_steps": (5,), "sub_paths.n_steps": 15, "sub_paths.n_records": 15,
+            **{f"sub_paths.schedule.schedules.{i}.boundaries": (10.0,) for i in range(3)},
         },
         "laptop": {},
         "paper": {"seeds": 10},

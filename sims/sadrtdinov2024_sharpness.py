@@ -26,7 +26,7 @@ experiment = Experiment(
     data_seeds=32,
     root_seed=ROOT_SEED,
     precision="f32",
-    scales={"smoke": {"data_seeds": 3, "n_steps": 40, "n_records": 4}, "laptop": {}, "paper": {"seeds": 4}},
+    scales={"smoke": {"data_seeds": 3, "n_steps": 20, "n_records": 4}, "laptop": {}, "paper": {"seeds": 4}},
 )
 
 
