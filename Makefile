@@ -20,6 +20,7 @@ $(error SCALE = '$(SCALE)' is not allowed: it must be smoke, laptop or paper)
 endif
 
 VENV      := .venv
+RIVALS    := .venv-bench
 BIN       := $(VENV)/bin
 PIP       := $(BIN)/python -m pip --disable-pip-version-check -qq
 SIMS      := $(filter-out _%,$(basename $(notdir $(wildcard sims/*.py))))
@@ -117,8 +118,18 @@ lint: $(VENV)/.dev  ## ruff on everything, pyright on the library
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 
-bench: $(VENV)/.core  ## speed against a bare scan and this machine's GEMM rate
-	@$(BIN)/python -m benchmarks
+# PyTorch takes other versions than .venv has, hence an environment of its own. Without it (it is large, and there is none
+# for some machines) the tables that need it are one line, and the others are printed all the same.
+bench: $(VENV)/.core  ## speed against a bare scan, PyTorch and this machine's GEMM rate
+	@$(MAKE) --no-print-directory $(RIVALS)/.bench || echo "make: no PyTorch: its tables are left out" >&2
+	@if test -e $(RIVALS)/.bench; then $(RIVALS)/bin/python -m benchmarks; else $(BIN)/python -m benchmarks; fi
+
+$(RIVALS)/.bench: pyproject.toml constraints-bench.txt | $(VENV)/.core
+	@echo "making $(RIVALS): the library and PyTorch (some GB where PyTorch comes with CUDA; the first time)"
+	@rm -f $@
+	@test -x $(RIVALS)/bin/python || $(BIN)/python -m venv $(RIVALS)
+	@$(RIVALS)/bin/python -m pip --disable-pip-version-check -qq install --constraint constraints-bench.txt --editable '.[bench]'
+	@touch $@
 
 # -- maintenance --------------------------------------------------------------------------------------------------
 
@@ -143,4 +154,4 @@ clean-results:  ## remove the results of SCALE
 	rm -rf results/$(SCALE)
 
 distclean: clean  ## remove everything that make made
-	rm -rf results $(VENV)
+	rm -rf results $(VENV) $(RIVALS)

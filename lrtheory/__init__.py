@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lrtheory.errors import ConfigError, StoreError
     from lrtheory.experiment import Axis, Experiment
     from lrtheory.store import open_results
-    from lrtheory.sub_paths import SubPaths
+    from lrtheory.sub_paths import Branches, SubPaths
     from lrtheory.sweep import run
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 # Public names and where they live; read on first use, so that `lrtheory --help` does not wait for JAX.
 _HOME = {
     "Axis": "lrtheory.experiment",
+    "Branches": "lrtheory.sub_paths",
     "Claim": "lrtheory.claims",
     "ConfigError": "lrtheory.errors",
     "Experiment": "lrtheory.experiment",
@@ -34,8 +35,8 @@ _HOME = {
 _MODULES = ("claims", "dynamics", "problems", "probes", "relations", "schedules", "statistics", "theory")
 
 __all__ = [
-    "Axis", "Claim", "ConfigError", "Experiment", "StoreError", "SubPaths", "claims", "dynamics", "open_results",
-    "probes", "problems", "relations", "run", "schedules", "statistics", "theory",
+    "Axis", "Branches", "Claim", "ConfigError", "Experiment", "StoreError", "SubPaths", "claims", "dynamics",
+    "open_results", "probes", "problems", "relations", "run", "schedules", "statistics", "theory",
 ]  # fmt: skip
 
 

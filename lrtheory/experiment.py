@@ -124,6 +124,10 @@ class Experiment:
             self.record_spacing in ("linear", "log"),
             field="record_spacing", value=self.record_spacing, allowed="'linear' or 'log'",
         )  # fmt: skip
+        require(
+            callable(self.schedule),
+            field="schedule", value=self.schedule, allowed="a schedule, such as Constant(rate=1e-3)",
+        )  # fmt: skip
         roots = ("problem", "dynamics", "schedule", *(() if self.sub_paths is None else ("sub_paths",)))
         clash = sorted(TAKEN & set(self.axes))
         require(not clash, field="axes", value=clash, allowed="named otherwise: these names are taken by results")

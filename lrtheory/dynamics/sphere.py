@@ -115,9 +115,9 @@ class SphereSGD(Law):
         """Return the state before the first step, on the sphere."""
         params = on_sphere(super().init(problem, data, params), self.radius)
         averages = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(self.averages), *leaf.shape)), params)
-        zeros = jnp.zeros(len(jax.tree.leaves(params)))
-        window = dict.fromkeys(self._means(jnp.zeros(()), zeros, zeros + 1, jnp.zeros(())), jnp.zeros(()))
-        window["log_growth"] = zeros
+        # Nothing has been seen yet.
+        nothing = jnp.full(len(jax.tree.leaves(params)), jnp.nan, dtype=jnp.result_type(float))
+        window = self._means(nothing[0], nothing, nothing, nothing[0])
         return SphereState(Averaged(params, averages, window), jnp.zeros(()))
 
     def params(self, state: SphereState) -> Averaged:
@@ -147,7 +147,8 @@ class SphereSGD(Law):
 
         def towards(old: Any, new: Any, length: Any) -> Any:
             """Return a mean that begins anew after every ``length`` checkpoints."""
-            return old + (new - old) / (state.count % length + 1)
+            n = state.count % length
+            return jnp.where(n == 0, new, old + (new - old) / (n + 1))
 
         lengths = jnp.asarray(self.averages, dtype=float)
         averages = jax.tree.map(

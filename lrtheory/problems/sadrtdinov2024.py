@@ -91,14 +91,9 @@ class TickNetwork(TickLaw):
     def output(self, params: dict[str, Any], x: Any, head: Any) -> Any:
         """Return f at inputs (n, 2 n_features): (n,)."""
         # Inputs in columns: the first product of a batch of networks on shared inputs is then one matrix product.
-        hidden = jax.nn.relu(self.normalised(params["w1"] @ x.T))
-        hidden = jax.nn.relu(self.normalised(params["w2"] @ hidden))
+        hidden = jax.nn.relu(self._normalised_and_scale(params["w1"] @ x.T)[0])
+        hidden = jax.nn.relu(self._normalised_and_scale(params["w2"] @ hidden)[0])
         return head @ hidden
-
-    def normalised(self, h: Any) -> Any:
-        """Return N(h), units on the first axis."""
-        centred = h - jnp.mean(h, axis=0, keepdims=True)
-        return centred * jax.lax.rsqrt(jnp.mean(centred**2, axis=0, keepdims=True) + self.eps)
 
     def loss_on(self, params: dict[str, Any], x: Any, y: Any, head: Any) -> Any:
         """Return the mean of log(1 + exp(-y f)) over inputs."""
@@ -109,5 +104,37 @@ class TickNetwork(TickLaw):
         return self.loss_on(params, data.x, data.y, data.head)
 
     def batch_loss_and_gradient(self, params: Any, data: TrainingSet, index: Any, xi: Any = None) -> tuple[Any, Any]:
-        """Return the loss on the inputs ``index`` and its gradient; labels have no noise, so ``xi`` is not read."""
-        return jax.value_and_grad(self.loss_on)(params, data.x[index], data.y[index], data.head)
+        r"""Return the loss on the inputs ``index`` and its gradient; labels have no noise, so ``xi`` is not read.
+
+        Written out, since a CPU takes one and a half times as long over what differentiation makes of it: with h =
+        relu(u), u = N(z), and d the gradient of the loss by h where u > 0, else 0, that by z is
+
+        .. math:: \frac{1}{\sqrt{v + \epsilon}}\,\bigl(d - \bar d - u\,\overline{d u}\bigr)
+
+        where v is the variance over the units. For the second layer mean(d u) is slope f/width; for the first it is
+        what epsilon leaves of zero, since the second does not change when its inputs are scaled.
+        """
+        x, y, m = data.x[index], data.y[index], self.width
+        # Inputs in columns but for the hidden layer between the products. The barriers keep XLA from reading the
+        # products' operands across rows.
+        first, first_scale = self._normalised_and_scale(params["w1"] @ x.T)
+        hidden = jax.lax.optimization_barrier(jax.nn.relu(first).T)
+        second, second_scale = self._normalised_and_scale(jnp.einsum("ij,bj->ib", params["w2"], hidden))
+        on = second > 0
+        weight = jnp.where(on, data.head[:, None], 0.0)
+        f = data.head @ jnp.where(on, second, 0.0)
+        slope = -y * jax.nn.sigmoid(-y * f) / len(y)
+        d = second_scale * slope * (weight - jnp.sum(weight, axis=0) / m - second * (f / m))
+        d = jax.lax.optimization_barrier(d)
+        d_hidden = jax.lax.optimization_barrier(jax.lax.optimization_barrier(d.T) @ params["w2"]).T
+        d_first = jnp.where(first > 0, d_hidden, 0.0)
+        along = slope * f * (self.eps * second_scale**2 / m)
+        d_first = first_scale * (d_first - jnp.mean(d_first, axis=0) - first * along)
+        gradient = {"w1": d_first @ x, "w2": jnp.einsum("ib,bj->ij", d, hidden)}
+        return jnp.mean(jax.nn.softplus(-y * f)), gradient
+
+    def _normalised_and_scale(self, h: Any) -> tuple[Any, Any]:
+        """Return N(h) and what it was multiplied by, (inputs,)."""
+        centred = h - jnp.mean(h, axis=0, keepdims=True)
+        scale = jax.lax.rsqrt(jnp.mean(centred**2, axis=0) + self.eps)
+        return centred * scale, scale

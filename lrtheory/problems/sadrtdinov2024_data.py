@@ -95,8 +95,11 @@ class TickLaw:
                 field=f"problem.{name}", value=value, allowed="a whole number >= 1",
             )  # fmt: skip
         require(
-            finite(self.informative) and 0 <= self.informative <= self.n_features,
-            field="problem.informative", value=self.informative, allowed=f"in [0, n_features = {self.n_features}]",
+            finite(self.informative)
+            and 0 <= self.informative <= self.n_features
+            and float(self.informative).is_integer(),
+            field="problem.informative", value=self.informative,
+            allowed=f"a whole number from 0 to n_features = {self.n_features}",
         )  # fmt: skip
         require(
             finite(self.margin) and 0 <= self.margin < 1,
