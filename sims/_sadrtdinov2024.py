@@ -4,7 +4,8 @@ A step of the clock is 100 iterations on batches of 16 (:class:`lrtheory.dynamic
 replicates; the training seeds of one share its data. Every comparison of rates is on the same batches.
 
 Bounds and margins of the claims were fixed on runs of root seed 0, some of them after looking (their ``choices`` say
-which); the runs that are judged are of another root seed, ROOT_SEED.
+which), and the numbers of data seeds on runs of root seed 1, in which many claims were undecided; the runs that are
+judged are of another root seed, ROOT_SEED.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lrtheory.sub_paths import Branches
 
 PAPER = "Sadrtdinov et al. 2024"
 OURS = "lrtheory: derived for the tick network of Sadrtdinov et al. 2024"
-ROOT_SEED = 1
+ROOT_SEED = 2
 
 #: The paper's 23 pre-training rates: 10^(-4.5 + .25 j), 10^(-2.25 + .125 j), 10^(-1.25 + .25 j), to three digits.
 RATES = (

@@ -39,7 +39,7 @@ experiment = Experiment(
     sub_paths=SubPaths(decay_steps=(200,), schedule=FINE_TUNING, n_steps=100, n_records=5),
     axes={"rate": Axis("schedule.rate", SOME_RATES, unit="time per iteration")},
     seeds=1,
-    data_seeds=32,
+    data_seeds=64,
     root_seed=ROOT_SEED,
     precision="f32",
     scales={
@@ -50,7 +50,7 @@ experiment = Experiment(
         },
         "laptop": {},
         "paper": {
-            "seeds": 10, "data_seeds": 5, "axes.rate": RATES, "n_steps": 400, "n_records": 100,
+            "root_seed": 1, "seeds": 10, "data_seeds": 5, "axes.rate": RATES, "n_steps": 400, "n_records": 100,
             "sub_paths.decay_steps": (400,), "sub_paths.n_steps": 200, "sub_paths.n_records": 50,
         },
     },

@@ -39,7 +39,7 @@ experiment = Experiment(
     ),
     axes={"rate": Axis("schedule.rate", (LOW, SECOND, 2.37e-2, 4.22e-2, 0.1), unit="time per iteration")},
     seeds=1,
-    data_seeds=32,
+    data_seeds=48,
     root_seed=ROOT_SEED,
     precision="f32",
     scales={
