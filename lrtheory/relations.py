@@ -153,6 +153,31 @@ class Unimodal(Means):
         ]  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class Crosses(Means):
+    """The mean is below a level at the smallest value of an axis and above it at the largest."""
+
+    axis: str
+    level: float
+
+    @property
+    def along(self) -> str | None:
+        return self.axis
+
+    @property
+    def predicted(self) -> str:
+        return f"below {self.level:g} at the first {self.axis}, above at the last"
+
+    def alternatives(self, values: np.ndarray, x: Any, ds: Any) -> list[Slacks]:
+        if values.shape[1] < 2:
+            raise ConfigError(f"a crossing along {self.axis!r} needs at least 2 points")
+        order = np.argsort(x, kind="stable") if x.dtype.kind in "iuf" else np.arange(len(x))
+        ends = order[[0, -1]]
+        shown = values[:, ends]
+        names = [f"at {self.axis} = {_text(x[i])}" for i in ends]
+        return [Slacks(np.array([-1, 1]) * (shown - self.level), shown, names)]
+
+
 def _steps(values: np.ndarray, x: Any, pairs: Sequence[tuple[int, int, int]]) -> Slacks:
     """Return the differences of pairs of points, in the order of their coordinate, turned so as to be positive.
 
@@ -278,6 +303,13 @@ def _tolerance(value: float) -> float:
     if not 0 <= value < math.inf:
         raise ConfigError(f"tolerance = {value} is not allowed: it must be finite and >= 0")
     return value
+
+
+def crosses(along: str, level: float) -> Relation:
+    """The mean is below a level at the smallest value of an axis, and above it at the largest."""
+    if not math.isfinite(level):
+        raise ConfigError(f"level = {level} is not allowed: it must be finite")
+    return Crosses(along, level)
 
 
 def unimodal(along: str) -> Relation:

@@ -24,7 +24,7 @@ from _sadrtdinov2024 import (
 from lrtheory import Axis, Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
 from lrtheory.probes.sadrtdinov2024_regimes import LINES, averaged, final, gap, pretrained, ranked, tuned
-from lrtheory.relations import equal, follows, greater, increasing, less, ratio, unimodal
+from lrtheory.relations import crosses, equal, follows, greater, increasing, less, ratio, unimodal
 from lrtheory.schedules import Constant
 from lrtheory.theory.sadrtdinov2024_measures import CONVERGED as CONVERGENCE
 
@@ -119,18 +119,6 @@ def _worst_pair(ds, name):
     return ds[name].isel(decay_step=-1).mean("seed").max("pair")
 
 
-def _sides(ds, below, above, distance):
-    """Return how far a criterion is on its side of zero at the rates next to a line: below it, and above it."""
-    low, high = at(distance, below), at(distance, above)
-    sides = np.stack([-low.transpose("seed", "data_seed"), high.transpose("seed", "data_seed")], -1)
-    return (low.expand_dims(rate=[below, above]).transpose("seed", "data_seed", "rate")).copy(data=sides)
-
-
-def _positive(bound):
-    """Return the prediction that makes ``follows(..., margin=bound)`` say: above 0 at both rates."""
-    return lambda ds: np.full(2, bound)
-
-
 def _correlation(ds, rates):
     """Return jackknife pseudo-values, one a data seed, of the correlation over runs of a_(1) and SWA5 accuracy.
 
@@ -157,8 +145,8 @@ claims = [
         statement="runs converge at 5.62e-3 and not at 1e-2: the mean of log10(batch loss/1e-2) is below and above 0",
         reference=f"{PAPER}, the line 1|2 at 7.5e-3; the criterion is lrtheory's",
         status="paper",
-        quantity=lambda ds: _sides(ds, 5.62e-3, 1e-2, np.log10(_loss(ds) / 1e-2)),
-        relation=follows(_positive(50.0), "rate", margin=50.0),
+        quantity=lambda ds: at(np.log10(_loss(ds) / CONVERGENCE), 5.62e-3, 1e-2),
+        relation=crosses("rate", 0.0),
         regime=LENGTH,
     ),
     Claim(
@@ -172,11 +160,11 @@ claims = [
     ),
     Claim(
         id="sadrtdinov2024-line-2",
-        statement="the average of 5 checkpoints is better than pre-training at the smallest rate at 1.33e-2 and worse at 2.37e-2 (points)",
+        statement="the average of 5 checkpoints is better than pre-training at the smallest rate at 1.33e-2 and worse at 2.37e-2: by how many points it is worse",
         reference=f"{PAPER}, the line 2A|2B at 1.78e-2; the criterion is lrtheory's",
         status="paper",
-        quantity=lambda ds: _sides(ds, 1.33e-2, 2.37e-2, at(pretrained(ds), LOW) - averaged(ds, 5)),
-        relation=follows(_positive(50.0), "rate", margin=50.0),
+        quantity=lambda ds: at(at(pretrained(ds), LOW) - averaged(ds, 5), 1.33e-2, 2.37e-2),
+        relation=crosses("rate", 0.0),
         regime=LENGTH,
         headline=True,
     ),
@@ -185,8 +173,8 @@ claims = [
         statement="the batch loss is below that of random points of the sphere at 4.22e-2 and above it at 5.62e-2",
         reference=f"{PAPER}, the line 2|3 at 5.6e-2; the criterion is lrtheory's",
         status="paper",
-        quantity=lambda ds: _sides(ds, 4.22e-2, 5.62e-2, _loss(ds) - ds.random_loss),
-        relation=follows(_positive(50.0), "rate", margin=50.0),
+        quantity=lambda ds: at(_loss(ds) - ds.random_loss, 4.22e-2, 5.62e-2),
+        relation=crosses("rate", 0.0),
         regime=LENGTH,
     ),
     Claim(

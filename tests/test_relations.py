@@ -15,6 +15,7 @@ from lrtheory.errors import ConfigError
 from lrtheory.inference import ANYTIME, FIXED
 from lrtheory.relations import (
     between,
+    crosses,
     decreasing,
     equal,
     fieller,
@@ -87,6 +88,8 @@ CASES = {
     "increasing, tolerance": Case(increasing("rate", 1.5), (0, 2, 1, 3), (0, 1, 3, 1), "0.4 → 0.8"),
     "decreasing": Case(decreasing("rate"), (3, 2, 1, 0), (3, 2, 0, 1), "0.4 → 0.8"),
     "decreasing, tolerance": Case(decreasing("rate", 1.5), (3, 1, 2, 0), (3, 0, 2, 0), "0.2 → 0.4"),
+    "crosses, not yet": Case(crosses("rate", 1.5), (0, 5, -5, 3), (0, 5, 5, 1), "at rate = 0.8"),
+    "crosses, already": Case(crosses("rate", 1.5), (1, 1, 1, 2), (2, 0, 0, 3), "at rate = 0.1"),
     "unimodal, peak second": Case(unimodal("rate"), (0, 3, 2, 1), (3, 2, 1, 0), "0.1 → 0.2"),
     "unimodal, peak third": Case(unimodal("rate"), (0, 1, 2, 1), (0, 1, 2, 3), "0.4 → 0.8"),
     "unimodal, valley": Case(unimodal("rate"), (0, 2, 3, 1), (2, 0, 1, 2)),
@@ -408,6 +411,7 @@ def test_what_is_claimed_is_written_in_a_few_signs():
         increasing("rate"): "rises along rate",
         decreasing("rate", 0.1): "falls along rate (back by 0.1 at most)",
         unimodal("rate"): "rises, then falls along rate",
+        crosses("rate", 0): "below 0 at the first rate, above at the last",
         follows(theory, "rate", relative=0.1): "measured/theory in 1 ± 0.1 at every rate",
         follows(theory, "rate", margin=2): "measured − theory in ± 2 at every rate",
     }
