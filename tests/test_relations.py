@@ -89,7 +89,7 @@ CASES = {
     "decreasing": Case(decreasing("rate"), (3, 2, 1, 0), (3, 2, 0, 1), "0.4 → 0.8"),
     "decreasing, tolerance": Case(decreasing("rate", 1.5), (3, 1, 2, 0), (3, 0, 2, 0), "0.2 → 0.4"),
     "crosses, not yet": Case(crosses("rate", 1.5), (0, 5, -5, 3), (0, 5, 5, 1), "at rate = 0.8"),
-    "crosses, already": Case(crosses("rate", 1.5), (1, 1, 1, 2), (2, 0, 0, 3), "at rate = 0.1"),
+    "crosses, already": Case(crosses("rate", 1.5), (1, 1, 1, 3), (2, 0, 0, 3), "at rate = 0.1"),
     "unimodal, peak second": Case(unimodal("rate"), (0, 3, 2, 1), (3, 2, 1, 0), "0.1 → 0.2"),
     "unimodal, peak third": Case(unimodal("rate"), (0, 1, 2, 1), (0, 1, 2, 3), "0.4 → 0.8"),
     "unimodal, valley": Case(unimodal("rate"), (0, 2, 3, 1), (2, 0, 1, 2)),
