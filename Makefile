@@ -100,7 +100,7 @@ SMOKE_FLAGS := --xla_force_host_platform_device_count=1 --xla_backend_optimizati
 
 smoke:  ## every sim and every figure in their smallest form (a few minutes)
 	@XLA_FLAGS="$(SMOKE_FLAGS)" $(MAKE) --no-print-directory -j 2 sims SCALE=smoke
-	@$(MAKE) --no-print-directory figures SCALE=smoke
+	@$(MAKE) --no-print-directory -j 2 figures SCALE=smoke
 
 # make claims SCALE=paper SIMS=sadrtdinov2024_rates writes docs/claims-paper.md, of that sim alone.
 RECORD := docs/claims$(if $(filter laptop,$(SCALE)),,-$(SCALE)).md
