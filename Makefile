@@ -118,17 +118,18 @@ lint: $(VENV)/.dev  ## ruff on everything, pyright on the library
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 
-# PyTorch takes other versions than .venv has, hence an environment of its own. Without it (it is large, and there is none
-# for some machines) the tables that need it are one line, and the others are printed all the same.
+# PyTorch takes other versions than .venv has, hence an environment of its own. Where it cannot be made, the table that
+# needs it is one line, and the others are printed all the same.
 bench: $(VENV)/.core  ## speed against a bare scan, PyTorch and this machine's GEMM rate
-	@$(MAKE) --no-print-directory $(RIVALS)/.bench || echo "make: no PyTorch: its tables are left out" >&2
+	@$(MAKE) --silent --no-print-directory $(RIVALS)/.bench || echo "make: no PyTorch: a table is left out" >&2
 	@if test -e $(RIVALS)/.bench; then $(RIVALS)/bin/python -m benchmarks; else $(BIN)/python -m benchmarks; fi
 
 $(RIVALS)/.bench: pyproject.toml constraints-bench.txt | $(VENV)/.core
 	@echo "making $(RIVALS): the library and PyTorch (some GB where PyTorch comes with CUDA; the first time)"
 	@rm -f $@
 	@test -x $(RIVALS)/bin/python || $(BIN)/python -m venv $(RIVALS)
-	@$(RIVALS)/bin/python -m pip --disable-pip-version-check -qq install --constraint constraints-bench.txt --editable '.[bench]'
+	@$(RIVALS)/bin/python -m pip --disable-pip-version-check -qq install \
+	    --constraint constraints-bench.txt --editable '.[bench]'
 	@touch $@
 
 # -- maintenance --------------------------------------------------------------------------------------------------

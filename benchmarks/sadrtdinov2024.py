@@ -199,6 +199,7 @@ class Rivals:
 
         self.torch = torch
         torch.set_num_threads(1)
+        torch.manual_seed(0)
         problem, _ = prepared()
         self.x, self.y, self.head = (torch.from_numpy(np.array(v)) for v in problem.sample)
         self.w1, self.w2 = (torch.from_numpy(np.array(problem.start[k])) for k in ("w1", "w2"))

@@ -106,7 +106,7 @@ class TickNetwork(TickLaw):
     def batch_loss_and_gradient(self, params: Any, data: TrainingSet, index: Any, xi: Any = None) -> tuple[Any, Any]:
         r"""Return the loss on the inputs ``index`` and its gradient; labels have no noise, so ``xi`` is not read.
 
-        Written out, since a CPU takes one and a half times as long over what differentiation makes of it: with h =
+        Written out, since a CPU takes a third longer over what differentiation makes of it: with h =
         relu(u), u = N(z), and d the gradient of the loss by h where u > 0, else 0, that by z is
 
         .. math:: \frac{1}{\sqrt{v + \epsilon}}\,\bigl(d - \bar d - u\,\overline{d u}\bigr)
