@@ -15,7 +15,7 @@ ALT = (
     "One column a pre-training rate, from convergence to 2B. Bottom: test accuracy of the average of 5 checkpoints "
     "against the accuracy of its best feature, one dot a run, runs of one data seed joined; dashed, 60 %, above which "
     "a run is sparse. Top: how many runs, of the average and pre-trained. Look at two clusters in the middle columns, "
-    "the sparse one more accurate, and data seeds with a run in each."
+    "the sparse one more accurate."
 )
 
 AVERAGE = 5  # checkpoints
