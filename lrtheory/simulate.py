@@ -9,14 +9,15 @@ the noise: comparisons of learning rates are paired, and a kernel or a design ma
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrtheory.errors import ConfigError, unknown
+from lrtheory.errors import unknown
 from lrtheory.gaussian import fold_in
 from lrtheory.lazy import jax, jnp
+from lrtheory.readings import measure, measure_constants, measure_ends, prepare, refuse_twice
 from lrtheory.schedules import Phase
 from lrtheory.sub_paths import Branches
 
@@ -117,14 +118,6 @@ def _stays_in_span(dynamics: Any) -> bool:
     return False
 
 
-def prepare(problem: Any, probes: Sequence[Any], data: Any, keys: Keys) -> tuple[Any, ...]:
-    """Return what each probe keeps for the whole run (test sets, say)."""
-    return tuple(
-        probe.prepare(problem, data, jax.random.fold_in(keys.probe, i)) if hasattr(probe, "prepare") else ()
-        for i, probe in enumerate(probes)
-    )
-
-
 def clock_at(schedule: Any, state: Any, diverged: Any = False) -> Clock:
     """Return the clock of a cell that is in ``state`` before the first step of ``schedule``."""
     phase = schedule.init()
@@ -171,40 +164,6 @@ def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: An
         )
 
     return jax.lax.fori_loop(0, n, step, clock)
-
-
-def measure(
-    problem: Any, dynamics: Any, schedule: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock
-) -> Any:
-    """Return what is recorded of a cell now: name -> array."""
-    params = dynamics.params(clock.state)
-    values = {
-        "time": clock.time,
-        "lr": schedule(clock.step, clock.time, clock.phase),
-        "stage": clock.phase.stage,
-    }
-    for probe, kept in zip(probes, aux, strict=True):
-        for name, value in probe(problem, data, params, kept).items():
-            _refuse_twice(name, values)
-            values[name] = jnp.asarray(value)
-    return values
-
-
-def _refuse_twice(name: str, names: Iterable[str]) -> None:
-    if name in names:
-        raise ConfigError(f"{name!r} is recorded twice: leave out one of the probes, or rename what it returns")
-
-
-def measure_constants(problem: Any, dynamics: Any, probes: Sequence[Any], data: Any, aux: Any, clock: Clock) -> Any:
-    """Return what is recorded of a cell once, before its first step: name -> array."""
-    params = dynamics.params(clock.state)
-    values: dict[str, Any] = {}
-    for probe, kept in zip(probes, aux, strict=True):
-        if hasattr(probe, "constants"):
-            for name, value in probe.constants(problem, data, params, kept).items():
-                _refuse_twice(name, values)
-                values[name] = jnp.asarray(value)
-    return values
 
 
 def outcome(clock: Clock) -> dict[str, Any]:
@@ -286,7 +245,7 @@ def simulate_paths(
         return over_groups(over_members(function, tuple(by_member), out), tuple(by_group))
 
     data, params = over_groups(lambda p, k: begin(p, dynamics, k), (0, 0))(problem, keys)
-    aux = over_groups(lambda p, d, k: prepare(p, probes, d, k), (0, 0, 0))(problem, data, keys)
+    aux = over_groups(lambda p, d, k: prepare(p, probes, d, k), (0, 0, 0))(problem, data, keys.probe)
     clock = over_cells(start, (None, 0, 0, None, None), (0, None, None, 0, 0), cells)(
         problem, dynamics, schedule, data, params
     )
@@ -344,7 +303,7 @@ def simulate_paths(
     records, last, kept = follow(schedule, keys.noise, clock, steps, kept_steps, lambda f, *axes: f)
     ended = outcome(last)
     for name in constants:
-        _refuse_twice(name, {**ended, **records})
+        refuse_twice(name, {**ended, **records})
     main = records, {**ended, **constants}
 
     def at_end(kept: Any, last: Clock) -> Any:
@@ -382,35 +341,6 @@ def simulate_paths(
         read_ends = over_cells(by_decay, (None, 0, None, None, 1, 0), (0, None, 0, 0, 1, 0))
         found = read_ends(problem, dynamics, data, aux, kept, at_end(sub_kept, last))
     return Paths(*main, sub_records, outcome(last), found)
-
-
-def measure_ends(
-    problem: Any, dynamics: Any, probes: Sequence[Any], data: Any, aux: Any, path: Any, subs: Any
-) -> dict[str, Any]:
-    """Return what is recorded of the end of a path and those of the sub-paths that branch off there: name -> array.
-
-    Args:
-        problem, dynamics, probes, data, aux: of one cell.
-        path: the state of the main path, and whether it has diverged.
-        subs: the same of its sub-paths, at their ends, with an axis of branches where there are branches; None where
-            there are no sub-paths.
-    """
-    state, diverged = path
-    params = dynamics.params(state)
-    others = None
-    if subs is not None:
-        lost = subs[1]
-        others = jax.vmap(dynamics.params)(subs[0]) if jnp.ndim(lost) else dynamics.params(subs[0])
-        diverged = diverged | jnp.any(lost)
-    values: dict[str, Any] = {}
-    for probe, kept in zip(probes, aux, strict=True):
-        if hasattr(probe, "ends"):
-            for name, value in probe.ends(problem, data, params, others, kept).items():
-                _refuse_twice(name, values)
-                value = jnp.asarray(value)
-                floats = jnp.issubdtype(value.dtype, jnp.floating)
-                values[name] = jnp.where(diverged, jnp.nan, value) if floats else value
-    return values
 
 
 def _without_diverged(records: dict[str, Any], diverged_at: Any, steps: np.ndarray) -> dict[str, Any]:
