@@ -131,6 +131,11 @@ def regimes(ds: Any, lines: Sequence[Line] = LINES) -> Regimes:
     return Regimes(found, tuple(edges.tolist()), tuple(spans))
 
 
+def regime_of(found: Regimes, rate: float) -> str:
+    """Return the name of the regime of a rate."""
+    return list(REGIMES)[sum(rate > edge for edge in found.edges)]
+
+
 def _edge(line: Line, found: Threshold, ds: Any) -> float:
     if np.isfinite(found.rate):
         return float(np.sqrt(found.low * found.high))
@@ -185,6 +190,11 @@ def rate_axis(ds: Any, *axes: Any) -> None:
     for ax in axes:
         ax.set(xscale="log", xlim=(float(ds.rate.min()) / 1.35, float(ds.rate.max()) * 1.35))
     axes[-1].set_xlabel(RATE)
+
+
+def nearest(ds: Any, rate: float) -> int:
+    """Return the number of the rate of the results that is nearest on the logarithm."""
+    return int(np.abs(np.log(ds.rate.values / rate)).argmin())
 
 
 def beside(rates: Any, i: int, n: int, step: float = 1.03) -> np.ndarray:

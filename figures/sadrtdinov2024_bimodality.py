@@ -29,7 +29,7 @@ def draw(ds):
     """Return the figure: histograms of the best feature above, scatter plots against accuracy below."""
     ds = ds.sortby("rate")
     found = sad.regimes(ds)
-    shown = list(dict.fromkeys(_nearest(ds, rate) for rate in RATES))
+    shown = list(dict.fromkeys(sad.nearest(ds, rate) for rate in RATES))
     figure, axes = style.new("double", 4.3, rows=2, columns=len(shown), squeeze=False, sharex=True, sharey="row",
                              gridspec_kw={"height_ratios": [1, 2.3]})  # fmt: skip
     accuracy = averaged(ds, AVERAGE).transpose("rate", "data_seed", "seed")
@@ -39,7 +39,7 @@ def draw(ds):
     best = {key: values.max("feature", skipna=False) for key, values in features.items()}
     everything = np.array([values[shown] for values in best.values()])
     bins = BIN * np.arange(np.nanmin(everything) // BIN, np.nanmax(everything) // BIN + 2)
-    seeds = accuracy[_nearest(ds, COLOURED)].mean("seed", skipna=False)
+    seeds = accuracy[sad.nearest(ds, COLOURED)].mean("seed", skipna=False)
 
     for i, name, (top, ax) in zip(shown, "abcd", axes.T, strict=False):
         rate = float(ds.rate[i])
@@ -50,7 +50,7 @@ def draw(ds):
         ax.axhline(float(accuracy[shown[0]].mean()), color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)
         for panel in (top, ax):
             panel.axvline(SPARSE, color=style.NEUTRAL, linestyle="--", linewidth=0.8, zorder=0)
-        top.set_title(rf"$\mathbf{{{name}}}$  $\eta$ = {style.number(rate)} ({_regime(found, rate)})", loc="left")
+        top.set_title(rf"$\mathbf{{{name}}}$  $\eta$ = {style.number(rate)} ({sad.regime_of(found, rate)})", loc="left")
         for (key, values), height in zip(features.items(), (0.03, 0.25), strict=True):
             style.note(ax, f"{_name(key)}:\n{_facts(values[i].values, accuracy[i].values)}", (0.99, height), ha="right",
                        xycoords="axes fraction", color=sad.PATHS[key].colour)  # fmt: skip
@@ -71,19 +71,9 @@ def draw(ds):
     return figure
 
 
-def _nearest(ds, rate):
-    """Return the number of the rate of the results that is nearest on the logarithm."""
-    return int(np.abs(np.log(ds.rate.values / rate)).argmin())
-
-
 def _name(key):
     """Return what a path is called here."""
     return f"average of {AVERAGE}" if key == "average" else sad.PATHS[key].name
-
-
-def _regime(found, rate):
-    """Return the name of the regime of a rate."""
-    return list(sad.REGIMES)[sum(rate > edge for edge in found.edges)]
 
 
 def _scatter(ax, best, accuracy, seeds):

@@ -94,20 +94,16 @@ def _guesses(ds):
     return xr.DataArray(100 * right / n, dims=("run", "feature"))
 
 
-def _regime(found, rate):
-    """Return the name of the regime of a rate."""
-    return list(sad.REGIMES)[sum(rate > edge for edge in found.edges)]
-
-
 def _profile(ax, ds, accuracy, guesses, found):
     """Draw accuracies against the rank, one curve a rate."""
     rank = np.arange(1, ds.sizes["feature"] + 1)
-    nearest = dict.fromkeys(int(np.abs(np.log(ds.rate.values / rate)).argmin()) for rate in RATES)
+    nearest = dict.fromkeys(sad.nearest(ds, rate) for rate in RATES)
     colours = [to_hex(plt.get_cmap("plasma")(v)) for v in np.linspace(0.02, 0.88, len(nearest))]
     for i, colour, marker in zip(nearest, colours, MARKERS, strict=False):
         rate = float(ds.rate[i])
+        label = f"{style.number(rate)}  ({sad.regime_of(found, rate)})"
         style.band(ax, rank, *sad.interval(ranked(accuracy).isel(rate=i), "feature"), colour=colour, marker=marker,
-                   markersize=3, linewidth=0.9, label=f"{style.number(rate)}  ({_regime(found, rate)})")  # fmt: skip
+                   markersize=3, linewidth=0.9, label=label)  # fmt: skip
     ax.plot(rank, ranked(guesses).mean("run"), color=style.THEORY, linestyle="--", linewidth=0.8, zorder=1,
             label="guessing, sorted")  # fmt: skip
     ax.axhline(50, color=style.NEUTRAL, linestyle=":", linewidth=1, zorder=0)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Interval(NamedTuple):
@@ -122,3 +126,33 @@ def log_slope(x: Any, y: Any, axis: int = -1) -> np.ndarray:
     log_y = np.log(np.where((y > 0) & (y < np.inf), y, np.nan))
     centred = log_x - log_x.mean()
     return (log_y @ centred) / (centred @ centred)
+
+
+def pseudo_values(ds: xr.Dataset, statistic: Callable[[xr.Dataset], float], replicate: str) -> xr.DataArray:
+    r"""Return the jackknife pseudo-values of a statistic that is no mean: one number a replicate.
+
+    .. math:: n\,t - (n - 1)\,t_{-i}
+
+    with t the statistic of all n replicates and t_(-i) that without replicate i. Their mean estimates what t does, and
+    their variance over n is an estimate of its variance, so a claim may take them for numbers of replicates. Not for
+    statistics that jump, such as medians.
+
+    Args:
+        ds: the data.
+        statistic: of a Dataset.
+        replicate: the dimension of the replicates.
+
+    Example:
+        >>> import xarray as xr
+        >>> ds = xr.Dataset({"x": ("seed", [1.0, 2.0, 6.0])})
+        >>> pseudo_values(ds, lambda d: float(d.x.mean()), "seed").values.tolist()  # of a mean: the numbers themselves
+        [1.0, 2.0, 6.0]
+    """
+    import xarray as xr
+
+    ds = ds.load()
+    n, whole = ds.sizes[replicate], statistic(ds)
+    without = (ds.isel({replicate: np.arange(n) != i}) for i in range(n))
+    values = [n * whole - (n - 1) * statistic(part) for part in without]
+    coords = {replicate: ds[replicate]} if replicate in ds.coords else None
+    return xr.DataArray(values, dims=(replicate,), coords=coords)

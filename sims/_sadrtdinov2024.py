@@ -19,6 +19,7 @@ from lrtheory.sub_paths import Branches
 PAPER = "Sadrtdinov et al. 2024"
 OURS = "lrtheory: derived for the tick network of Sadrtdinov et al. 2024"
 ROOT_SEED = 2
+LOOKED = "the bound was chosen after looking at runs of another root seed"
 
 #: The paper's 23 pre-training rates: 10^(-4.5 + .25 j), 10^(-2.25 + .125 j), 10^(-1.25 + .25 j), to three digits.
 RATES = (

@@ -10,6 +10,7 @@ import numpy as np
 from _sadrtdinov2024 import (
     FINE_TUNING,
     LAW,
+    LOOKED,
     LOW,
     NETWORK,
     OURS,
@@ -26,6 +27,7 @@ from lrtheory.claims import Regime
 from lrtheory.probes.sadrtdinov2024_regimes import LINES, averaged, final, gap, pretrained, ranked, tuned
 from lrtheory.relations import crosses, equal, follows, greater, increasing, less, ratio, unimodal
 from lrtheory.schedules import Constant
+from lrtheory.statistics import pseudo_values
 from lrtheory.theory.sadrtdinov2024_measures import CONVERGED as CONVERGENCE
 
 experiment = Experiment(
@@ -65,7 +67,6 @@ LATE, RANDOM = 4.22e-2, 0.178
 
 LENGTH = Regime("20,000 + 10,000 iterations or more", lambda ds: int(ds.step.max()) >= 200)
 LONG = Regime("40,000 + 20,000 iterations", lambda ds: int(ds.step.max()) >= 400)
-LOOKED = "the bound was chosen after looking at runs of another root seed"
 
 
 def _loss(ds):
@@ -120,23 +121,13 @@ def _worst_pair(ds, name):
 
 
 def _correlation(ds, rates):
-    """Return jackknife pseudo-values, one a data seed, of the correlation over runs of a_(1) and SWA5 accuracy.
-
-    The correlation is of all runs, within each rate, mean over the rates; pseudo-values n c - (n - 1) c_(-i) have its
-    mean, and the variance of its estimate over data seeds.
-    """
+    """Return pseudo-values, one a data seed, of the correlation over runs of a_(1) and SWA5 accuracy, mean over rates."""
 
     def value(cells):
-        found = []
-        for rate in rates:
-            x, y = (at(v, rate).values.ravel() for v in (_top(_features(cells)), averaged(cells, 5)))
-            found.append(np.corrcoef(x, y)[0, 1])
-        return float(np.mean(found))
+        pairs = ([at(v, rate).values.ravel() for v in (_top(_features(cells)), averaged(cells, 5))] for rate in rates)
+        return float(np.mean([np.corrcoef(x, y)[0, 1] for x, y in pairs]))
 
-    ds = ds[["feature_accuracy", "average_accuracy"]].sel(rate=list(rates)).load()
-    n, whole = ds.sizes["data_seed"], value(ds)
-    left_out = [value(ds.isel(data_seed=[j for j in range(n) if j != i])) for i in range(n)]
-    return ds.data_seed.astype(float).copy(data=n * whole - (n - 1) * np.array(left_out))
+    return pseudo_values(ds[["feature_accuracy", "average_accuracy"]].sel(rate=list(rates)), value, "data_seed")
 
 
 claims = [

@@ -9,6 +9,7 @@ import pytest
 from lrtheory.errors import ConfigError
 from lrtheory.record import find_record, markdown
 from lrtheory.sims import load_sim, sim_names
+from lrtheory.thresholds import Line, Threshold
 from tests.judged import entries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +30,24 @@ def test_a_row_is_one_line_with_its_cells_whatever_the_statement(tmp_path):
     row = next(line for line in lines if line.startswith("| toy-1 "))
     assert row.replace("\\|", "").count("|") == header.count("|") and "for all" in row
     assert "1. the toy was chosen" in lines and sum("the toy was chosen" in line for line in lines) == 1
+
+
+def test_lines_of_a_sim_are_written_below_and_are_no_verdicts(tmp_path):
+    found = [Threshold(Line("1|2", len, "last below", 0.5), 0.4, 0.4, 0.6, (0.2, 0.4))]
+    text = markdown(entries(), "smoke", 0.05, {"toy": found})
+    assert "## Lines between the regimes of `toy`" in text
+    assert "| 1\\|2 | 0.4 | 0.4 and 0.6 | [0.2, 0.4] | 0.5 |" in text
+    path = tmp_path / "claims.md"
+    path.write_text(text, "utf-8")
+    assert find_record(path).verdicts == {e.claim.id: e.verdict.verdict for e in entries()}
+
+
+def test_each_scale_has_a_record_of_its_own_beside_that_of_the_laptop(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    for name, scale in (("claims.md", "laptop"), ("claims-paper.md", "paper")):
+        (tmp_path / "docs" / name).write_text(markdown(entries(), scale, 0.05), "utf-8")
+    assert [find_record(scale=s).scale for s in ("laptop", "paper", "smoke")] == ["laptop", "paper", "laptop"]
 
 
 def test_a_named_file_that_is_no_record_is_refused_and_none_at_all_is_empty(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrtheory import Axis, Experiment
+from lrtheory import Axis, Experiment, cli
 from lrtheory.dynamics import GD
 from lrtheory.errors import ConfigError
 from lrtheory.probes.quadratic import Directions
@@ -98,3 +98,32 @@ def test_the_search_finds_the_edge_of_stability_and_resumes(tmp_path):
 def test_bad_searches_are_refused_before_anything_runs(options, message):
     with pytest.raises(ConfigError, match=message):
         find_thresholds(DESCENT, [Line("x", grows, "first above")], **options)
+
+
+SIM = '''
+from lrtheory.thresholds import Line
+from tests.test_thresholds import DESCENT as experiment, grows
+
+lines = [Line("stable|unstable", grows, "first above", 0.7)]
+'''
+
+
+def test_the_command_shows_lines_of_results_and_refines_them(tmp_path, capsys):
+    (tmp_path / "own.py").write_text(SIM)
+    sim, results = str(tmp_path / "own.py"), ["--results", str(tmp_path / "results")]
+    for arguments, status in (
+        (["lines", "quadratic_sde", *results], 2),  # it has none
+        (["lines", sim, *results], 2),  # no results yet
+        (["lines", sim, *results, "--refine", "--tolerance", "0.2"], 0),
+        (["lines", sim, *results], 0),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        out, err = capsys.readouterr()
+        assert stop.value.code == status, err
+        if status:
+            assert out == "" and err.startswith("lrtheory: ") and err.count("\n") == 1
+        else:
+            header, _, row = out.strip().split("\n")
+            assert header.split() == ["line", "rate", "between", "interval", "published"]
+            assert row.startswith("stable|unstable") and row.endswith("0.7")

@@ -25,6 +25,9 @@ from lrtheory.errors import finite, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 
+#: Lengths of the averages that are kept unless told otherwise, in checkpoints: those of the paper.
+AVERAGES = (2, 5, 10, 20, 50)
+
 
 class Averaged(NamedTuple):
     """What probes see: the weights now, averages of the last checkpoints, means over the last steps of the clock.
@@ -98,7 +101,7 @@ class SphereSGD(Law):
 
     radius: float = 1.0
     iterations: int = static(100)
-    averages: tuple[int, ...] = static((2, 5, 10, 20, 50))
+    averages: tuple[int, ...] = static(AVERAGES)
     window: int = static(10)
 
     def check(self) -> None:

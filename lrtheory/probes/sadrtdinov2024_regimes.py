@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrtheory.dynamics.sphere import AVERAGES
 from lrtheory.sub_paths import at_decay
 from lrtheory.theory.sadrtdinov2024_measures import BARRIER, CONVERGED
 from lrtheory.thresholds import Line
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Distance from 50 % at which a mean accuracy still counts as chance: about three standard errors of one test set.
 CHANCE_SLACK = 2.0
-#: The lengths of averages, in checkpoints, that :class:`lrtheory.dynamics.SphereSGD` keeps unless told otherwise.
-AVERAGES = (2, 5, 10, 20, 50)
 
 
 def final(ds: xr.Dataset, name: str) -> xr.DataArray:
@@ -42,13 +41,9 @@ def pretrained(ds: xr.Dataset, name: str = "test_accuracy") -> xr.DataArray:
 
 def averaged(ds: xr.Dataset, length: int, name: str = "average_accuracy") -> xr.DataArray:
     """Return what was measured of the average of the last ``length`` checkpoints of pre-training."""
-    found = ds[name].isel(average=_number(ds, length))
-    return found.isel(decay_step=-1) if "decay_step" in found.dims else found
-
-
-def _number(ds: xr.Dataset, length: int) -> int:
     lengths = ds.attrs.get("experiment", {}).get("dynamics", {}).get("averages", AVERAGES)
-    return list(lengths).index(length)
+    found = ds[name].isel(average=list(lengths).index(length))
+    return found.isel(decay_step=-1) if "decay_step" in found.dims else found
 
 
 def ranked(accuracies: xr.DataArray) -> xr.DataArray:
