@@ -60,7 +60,7 @@ def ratio_interval(x: Any, y: Any, level: float = 0.99) -> Interval:
 
     Example:
         >>> ratio, low, high = ratio_interval([2.0, 4.1, 6.0], [1.0, 2.0, 3.1])
-        >>> low < ratio < high
+        >>> bool(low < ratio < high)
         True
     """
     from scipy import special
