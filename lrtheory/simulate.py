@@ -140,9 +140,12 @@ def start(problem: Any, dynamics: Any, schedule: Any, data: Any, params: Any) ->
 def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: Any, clock: Clock, n: Any) -> Clock:
     """Return the clock after ``n`` more steps."""
 
+    # A law need not be one of ours.
+    draws = getattr(dynamics, "draws", fold_in)
+
     def step(_: Any, clock: Clock) -> Clock:
         lr = schedule(clock.step, clock.time, clock.phase)
-        key = fold_in(noise_key, clock.step)
+        key = draws(noise_key, clock.step)
         state, observed = dynamics.step(problem, data, clock.state, lr, key)
         for name in schedule.observe:
             if name not in observed:

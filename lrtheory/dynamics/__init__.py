@@ -12,6 +12,7 @@ problem) and
 """
 
 from lrtheory.dynamics.descent import GD, SGD
+from lrtheory.dynamics.epochs import EpochSGD
 from lrtheory.dynamics.flow import SDE, GradientFlow
 from lrtheory.dynamics.langevin import Langevin
 from lrtheory.dynamics.minibatch import MinibatchMomentum, MinibatchSGD, Reshuffled, WithReplacement
@@ -20,6 +21,6 @@ from lrtheory.dynamics.preconditioned import Adam, Momentum, Optax
 from lrtheory.dynamics.sphere import DecayedSGD, SphereGD, SphereSGD
 
 __all__ = [
-    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD",
+    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "EpochSGD", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD",
     "Momentum", "NoisyGD", "Optax", "Reshuffled", "SphereGD", "SphereSGD", "SplitParams", "WithReplacement",
 ]  # fmt: skip

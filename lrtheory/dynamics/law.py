@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lrtheory.errors import ConfigError
+from lrtheory.gaussian import fold_in
 
 
 class Law:
@@ -38,6 +39,10 @@ class Law:
     def params(self, state: Any) -> Any:
         """Return the parameters."""
         return state
+
+    def draws(self, noise_key: Any, step: Any) -> Any:
+        """Return what a step draws from, given the key of all noise of a path: a key of its own."""
+        return fold_in(noise_key, step)
 
     def dt(self, lr: Any) -> Any:
         """Return the time advanced by a step: ``lr``."""

@@ -16,9 +16,9 @@ every 100 iterations and averages over blocks: derived.
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, NamedTuple
 
+from lrtheory.dynamics.checkpoints import Averaged, averages_so_far, is_length, mean_so_far, square
 from lrtheory.dynamics.gradient import move, observed_and_gradient
 from lrtheory.dynamics.law import Law
 from lrtheory.errors import finite, require
@@ -29,35 +29,11 @@ from lrtheory.pytree import pytree, static
 AVERAGES = (2, 5, 10, 20, 50)
 
 
-class Averaged(NamedTuple):
-    """What probes see: the weights now, averages of the last checkpoints, means over the last steps of the clock.
-
-    ``averages`` has the leaves of ``now`` with a leading axis of the lengths; ``window`` is a dict of numbers, and of
-    arrays with one entry a leaf.
-    """
-
-    now: Any
-    averages: Any
-    window: dict[str, Any]
-
-
 class SphereState(NamedTuple):
     """What probes see, and the number of checkpoints so far."""
 
     seen: Averaged
     count: Any
-
-
-def square(tree: Any) -> Any:
-    """Return the squared norm of each leaf, (leaves,)."""
-
-    def one(leaf: Any) -> Any:
-        # A CPU adds up a whole array one number at a time, which took 7 of the 16 us of an iteration; over the first
-        # axis of 32 columns it adds rows. The barrier keeps XLA from joining the two sums.
-        columns = jnp.reshape(leaf, (-1, math.gcd(jnp.size(leaf), 32)))
-        return jnp.sum(jax.lax.optimization_barrier(jnp.sum(columns**2, axis=0)))
-
-    return jnp.stack([one(leaf) for leaf in jax.tree.leaves(tree)])
 
 
 def on_sphere(tree: Any, radius: Any) -> Any:
@@ -108,9 +84,9 @@ class SphereSGD(Law):
         """Raise ``ConfigError`` for lengths that are not whole numbers above 0, or a radius that is not above 0."""
         for name in ("iterations", "window"):
             value = getattr(self, name)
-            require(_is_length(value), field=f"dynamics.{name}", value=value, allowed="a whole number >= 1")
+            require(is_length(value), field=f"dynamics.{name}", value=value, allowed="a whole number >= 1")
         require(
-            isinstance(self.averages, tuple | list) and all(map(_is_length, self.averages)),
+            isinstance(self.averages, tuple | list) and all(map(is_length, self.averages)),
             field="dynamics.averages", value=self.averages, allowed="a tuple of whole numbers >= 1",
         )  # fmt: skip
         _check_radius(self.radius)
@@ -154,16 +130,8 @@ class SphereSGD(Law):
         now = jax.tree.map(lambda leaf, like: leaf.reshape(like.shape), flat, now)
         means = jax.tree.map(lambda s: s / self.iterations, sums)
 
-        def towards(old: Any, new: Any, length: Any) -> Any:
-            """Return a mean that begins anew after every ``length`` checkpoints."""
-            n = state.count % length
-            return jnp.where(n == 0, new, old + (new - old) / (n + 1))
-
-        lengths = jnp.asarray(self.averages, dtype=float)
-        averages = jax.tree.map(
-            lambda old, new: jax.vmap(towards, (0, None, 0))(old, new, lengths), averages, now
-        )
-        window = jax.tree.map(lambda old, new: towards(old, new, self.window), window, means)
+        averages = averages_so_far(state.count, averages, now, self.averages)
+        window = jax.tree.map(lambda old, new: mean_so_far(state.count, old, new, self.window), window, means)
         return SphereState(Averaged(now, averages, window), state.count + 1), {"loss": means["batch_loss"]}
 
     def _rate(self, lr: Any) -> Any:
@@ -227,10 +195,6 @@ class SphereGD(Law):
 
 def _check_radius(value: Any) -> None:
     require(finite(value) and value > 0, field="dynamics.radius", value=value, allowed="> 0")
-
-
-def _is_length(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 @pytree
