@@ -45,7 +45,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	    -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: PYTHON = $(PYTHON) is %d.%d: it must be >= 3.11" % sys.version_info[:2])'
 	@echo "making $(VENV): the library and its dependencies (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --constraint constraints.txt --editable .
+	@$(PIP) install --constraint constraints.txt --editable '.[images]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
@@ -137,7 +137,7 @@ $(RIVALS)/.bench: pyproject.toml constraints-bench.txt | $(VENV)/.core
 # PyTorch fixes other versions of the CUDA libraries than JAX takes, hence a file of its own.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
     --fork-strategy fewest --no-header --no-annotate
-CORE_EXTRAS  := dev slurm cuda12 cuda13
+CORE_EXTRAS  := dev images slurm cuda12 cuda13
 BENCH_EXTRAS := bench
 
 constraints: $(VENV)/.core  ## pin anew every version for Python >= 3.11

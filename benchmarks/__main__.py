@@ -11,6 +11,7 @@ PARTS = {
     "ren2024": "ren2024:main",
     "ren2024_run": "ren2024:run",
     "sadrtdinov2024": "sadrtdinov2024:main",
+    "you2019": "you2019:main",
     "traces": "program:traces",
     "answers": "program:answers",
     "memory": "program:memory",

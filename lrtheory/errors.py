@@ -31,6 +31,11 @@ def finite(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
+def is_length(value: Any) -> bool:
+    """Tell whether a value is a whole number of 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """Build the error for a misspelt name, with the nearest known one."""
     names = sorted(known)

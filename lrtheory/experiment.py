@@ -70,6 +70,7 @@ class Experiment:
         n_steps: steps of the shared clock in one cell (on its main path, if it has sub-paths).
         n_records: how often the probes are read, besides once before the first step.
         record_spacing: ``"linear"`` or ``"log"`` spacing of those steps.
+        record_at: further steps at which the probes are read, where more is to be seen: after a decay, say.
         sub_paths: what branches off at given steps and goes on by itself, a :class:`~lrtheory.sub_paths.SubPaths`;
             None: nothing does.
         axes: dimension name -> :class:`Axis`; all combinations are run.
@@ -92,6 +93,7 @@ class Experiment:
     n_steps: int
     n_records: int = 50
     record_spacing: str = "linear"
+    record_at: tuple[int, ...] = ()
     sub_paths: Any = None
     axes: Mapping[str, Axis] = dataclasses.field(default_factory=dict)
     seeds: int = 16
@@ -123,6 +125,11 @@ class Experiment:
         require(
             self.record_spacing in ("linear", "log"),
             field="record_spacing", value=self.record_spacing, allowed="'linear' or 'log'",
+        )  # fmt: skip
+        require(
+            isinstance(self.record_at, tuple | list)
+            and all(isinstance(step, int) and 0 <= step <= self.n_steps for step in self.record_at),
+            field="record_at", value=self.record_at, allowed=f"whole numbers from 0 to n_steps = {self.n_steps}",
         )  # fmt: skip
         require(
             callable(self.schedule),
@@ -268,7 +275,8 @@ def parse_value(experiment: Experiment, path: str, text: str) -> Any:
         old = tuple(old.values)
     if isinstance(old, list | tuple):
         parts = [p.strip() for p in text.strip("()[]").split(",") if p.strip()]
-        return tuple(_scalar(path, p, old[0] if old else 0.0, False) for p in parts)
+        whole = _is_whole(experiment, path)
+        return tuple(_scalar(path, p, old[0] if old else 0.0, whole) for p in parts)
     return _scalar(path, text.strip(), old, _is_whole(experiment, path))
 
 

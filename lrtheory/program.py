@@ -99,10 +99,10 @@ def _floats(tree: Any) -> Any:
 
 
 def _steps(experiment: Experiment) -> np.ndarray:
-    """Return the steps at which a main path is looked at: records, and decays."""
+    """Return the steps at which a main path is looked at: records, evenly spaced and others, and decays."""
     steps = record_steps(experiment.n_steps, experiment.n_records, experiment.record_spacing)
     decays = () if experiment.sub_paths is None else experiment.sub_paths.decay_steps
-    return np.union1d(steps, decays).astype(int)
+    return np.unique(np.concatenate([steps, experiment.record_at, decays])).astype(int)
 
 
 def _sub_steps(experiment: Experiment) -> np.ndarray:

@@ -26,7 +26,8 @@ class Phase(NamedTuple):
     """Where a cell stands in its schedule, and how its earlier stages ended.
 
     ``end_step``, ``end_time`` and ``end_reason`` have one entry a stage: the first step that no longer belongs to it
-    (-1: not ended), the time then (NaN: not ended), and one of ``NOT_ENDED``, ``BY_LEVEL``, ``BY_CAP``.
+    (-1: not ended), the time then (NaN: not ended), and one of ``NOT_ENDED``, ``BY_LEVEL``, ``BY_CAP``. ``memory`` is
+    what a schedule remembers of what it has observed.
     """
 
     stage: Any
@@ -34,6 +35,7 @@ class Phase(NamedTuple):
     end_step: Any
     end_time: Any
     end_reason: Any
+    memory: Any = ()
 
 
 def _rate(field: str, value: Any) -> None:
@@ -233,6 +235,89 @@ class Stages(Schedule):
         )
 
 
+class Windows(NamedTuple):
+    """Mean losses of windows of steps: how many steps of this one are seen, their sum, and the mean of the last one."""
+
+    seen: Any
+    total: Any
+    last: Any
+
+
+@pytree
+class AutoDecay(Schedule):
+    r"""Decay when the loss has stopped falling: the mean loss of a window of steps against that of the window before.
+
+    .. math:: \bar L_k > (1 - \text{tolerance})\,\bar L_{k-1} \quad\Rightarrow\quad \text{the next rate}
+
+    In a new stage the comparison begins anew, so a stage lasts two windows at least. The last rate is kept.
+
+    Attributes:
+        rates: one a stage.
+        window: steps of the clock in a window, a whole number.
+        tolerance: the relative fall of a window that counts as falling; below 0, a rise is allowed.
+
+    Example:
+        >>> schedule = AutoDecay(rates=(1.0, 0.1), window=2.0, tolerance=0.01)
+        >>> phase = schedule.init()
+        >>> for step, loss in enumerate([3.0, 3.0, 2.0, 2.0, 2.0, 2.0]):
+        ...     phase = schedule.advance(phase, step, 0.0, {"loss": loss})
+        >>> int(phase.stage), phase.end_step.tolist()
+        (1, [5, -1])
+
+    Reference: the paper of You et al. 2019 picks decay times from moving averages of the loss (recalled); the rule is
+    lrtheory's.
+    """
+
+    observe: ClassVar[tuple[str, ...]] = ("loss",)
+
+    rates: tuple[float, ...]
+    window: float
+    tolerance: float = 0.01
+
+    @property
+    def n_stages(self) -> int:  # type: ignore[override]
+        """Return the number of stages."""
+        return len(self.rates)
+
+    def check(self) -> None:
+        """Refuse bad rates, a window that is not a whole number of steps, or a tolerance of 1 or more."""
+        for i, rate in enumerate(self.rates):
+            _rate(f"schedule.rates.{i}", rate)
+        require(
+            finite(self.window) and self.window >= 1 and self.window == int(self.window),
+            field="schedule.window", value=self.window, allowed="a whole number of steps >= 1",
+        )  # fmt: skip
+        require(
+            finite(self.tolerance) and self.tolerance < 1,
+            field="schedule.tolerance", value=self.tolerance, allowed="below 1",
+        )  # fmt: skip
+
+    def init(self) -> Phase:
+        """Return the phase before the first step."""
+        return super().init()._replace(memory=Windows(jnp.zeros(()), jnp.zeros(()), jnp.full((), jnp.inf)))
+
+    def __call__(self, step: Any, time: Any, phase: Phase) -> Any:
+        """Return the rate of the present stage."""
+        return jnp.asarray(self.rates, dtype=float)[phase.stage]
+
+    def advance(self, phase: Phase, step: Any, time: Any, observed: dict[str, Any]) -> Phase:
+        """Return the next phase: the next stage if a window is full and its mean loss has not fallen."""
+        seen, total = phase.memory.seen + 1, phase.memory.total + observed["loss"]
+        full, mean = seen >= self.window, total / self.window
+        # An infinite last mean, before the first window of a stage is full, is above everything.
+        ends = full & (mean > (1 - self.tolerance) * phase.memory.last) & (phase.stage < self.n_stages - 1)
+        last = jnp.where(ends, jnp.inf, jnp.where(full, mean, phase.memory.last))
+        at = (jnp.arange(self.n_stages) == phase.stage) & ends
+        return Phase(
+            stage=phase.stage + ends,
+            start_time=jnp.where(ends, time, phase.start_time),
+            end_step=jnp.where(at, step, phase.end_step),
+            end_time=jnp.where(at, time, phase.end_time),
+            end_reason=jnp.where(at, BY_LEVEL, phase.end_reason),
+            memory=Windows(jnp.where(full, 0.0, seen), jnp.where(full, 0.0, total), last),
+        )
+
+
 def large_then_small(
     large: float, small: float, *, anneal_at: float, stop_at: float, caps: tuple[float, float]
 ) -> Stages:
@@ -275,6 +360,6 @@ def algorithms(
 
 
 __all__ = [
-    "BY_CAP", "BY_LEVEL", "NOT_ENDED", "Constant", "Cosine", "FromFunction", "Phase", "Piecewise", "Schedule", "Stages",
-    "algorithms", "large_then_small", "small_only",
+    "BY_CAP", "BY_LEVEL", "NOT_ENDED", "AutoDecay", "Constant", "Cosine", "FromFunction", "Phase", "Piecewise",
+    "Schedule", "Stages", "Windows", "algorithms", "large_then_small", "small_only",
 ]  # fmt: skip

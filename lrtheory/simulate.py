@@ -139,7 +139,6 @@ def start(problem: Any, dynamics: Any, schedule: Any, data: Any, params: Any) ->
 
 def advance(problem: Any, dynamics: Any, schedule: Any, data: Any, noise_key: Any, clock: Clock, n: Any) -> Clock:
     """Return the clock after ``n`` more steps."""
-
     # A law need not be one of ours.
     draws = getattr(dynamics, "draws", fold_in)
 

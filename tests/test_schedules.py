@@ -16,6 +16,7 @@ from lrtheory.schedules import (
     BY_CAP,
     BY_LEVEL,
     NOT_ENDED,
+    AutoDecay,
     Constant,
     Cosine,
     FromFunction,
@@ -332,3 +333,62 @@ def test_a_schedule_of_ones_own_needs_only_a_call(x64):
 
     records, _ = run_cell(Inverse(), 3)
     np.testing.assert_allclose(records["time"], [0, 1, 1.5, 1 + 0.5 + 1 / 3])
+
+
+# --- decay when the loss has stopped falling -----------------------------------------------------------------------
+
+AUTO = AutoDecay(rates=(1.0, 0.1, 0.01), window=2.0, tolerance=0.1)
+
+
+def stages(schedule, losses):
+    return [int(phase.stage) for phase in follow(schedule, losses)]
+
+
+def test_the_rate_is_cut_at_the_end_of_the_first_window_that_has_not_fallen():
+    # Windows of mean 8, 6, 5.5: the last has fallen by less than a tenth.
+    assert stages(AUTO, [8, 8, 6, 6, 5.5, 5.5]) == [0, 0, 0, 0, 0, 1]
+    end = follow(AUTO, [8, 8, 6, 6, 5.5, 5.5])[-1]
+    assert end.end_step.tolist() == [5, -1, -1] and end.end_reason.tolist() == [BY_LEVEL, NOT_ENDED, NOT_ENDED]
+
+
+def test_a_loss_that_falls_is_never_cut_and_means_are_compared_not_steps():
+    assert stages(AUTO, [0.8**k for k in range(40)]) == [0] * 40
+    # Up and down within a window, down from one to the next.
+    assert stages(AUTO, [9, 7, 7, 5, 5, 3, 3, 1]) == [0] * 8
+
+
+def test_a_new_stage_compares_with_its_own_windows_and_the_last_rate_stays():
+    # 5, 5 ends the first stage; the windows 2 and 2 of the second are compared with each other, not with 5.
+    assert stages(AUTO, [5, 5, 5, 5, 2, 2, 2, 2]) == [0, 0, 0, 1, 1, 1, 1, 2]
+    losses = [1.0] * 40
+    assert stages(AUTO, losses)[-1] == 2 and not bool(AUTO.stopped(follow(AUTO, losses)[-1]))
+
+
+def test_a_rise_is_allowed_with_a_tolerance_below_0():
+    up = [1, 1, 1.05, 1.05]
+    assert stages(AUTO, up)[-1] == 1
+    assert stages(dataclasses.replace(AUTO, tolerance=-0.1), up)[-1] == 0
+
+
+def test_the_step_that_decides_moves_nothing_and_the_next_has_the_next_rate():
+    """A loss that cannot fall: at rate 0 nothing moves, so every window is the last one."""
+    schedule = AutoDecay(rates=(0.0, 0.5), window=2.0)
+    records, ended = run_cell(schedule, 8)
+    cut = int(ended["stage_step"][0])
+    assert cut == 3
+    w = records["w"]
+    np.testing.assert_array_equal(w[: cut + 2], np.broadcast_to(w[0], w[: cut + 2].shape))
+    assert np.abs(w[cut + 2] - w[cut + 1]).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"rates": (1.0, -0.1)}, "schedule.rates.1"), ({"window": 0.0}, "schedule.window"),
+        ({"window": 2.5}, "schedule.window"), ({"tolerance": 1.0}, "schedule.tolerance"),
+        ({"tolerance": math.nan}, "schedule.tolerance"),
+    ],
+)  # fmt: skip
+def test_bad_numbers_of_a_decay_by_itself_are_refused(changes, field):
+    with pytest.raises(ConfigError, match=field):
+        dataclasses.replace(AUTO, **changes).check()

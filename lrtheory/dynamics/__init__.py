@@ -21,6 +21,7 @@ from lrtheory.dynamics.preconditioned import Adam, Momentum, Optax
 from lrtheory.dynamics.sphere import DecayedSGD, SphereGD, SphereSGD
 
 __all__ = [
-    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "EpochSGD", "GradientFlow", "Langevin", "MinibatchMomentum", "MinibatchSGD",
-    "Momentum", "NoisyGD", "Optax", "Reshuffled", "SphereGD", "SphereSGD", "SplitParams", "WithReplacement",
+    "GD", "SDE", "SGD", "Adam", "DecayedSGD", "EpochSGD", "GradientFlow", "Langevin", "MinibatchMomentum",
+    "MinibatchSGD", "Momentum", "NoisyGD", "Optax", "Reshuffled", "SphereGD", "SphereSGD", "SplitParams",
+    "WithReplacement",
 ]  # fmt: skip

@@ -44,8 +44,3 @@ def averages_so_far(count: Any, averages: Any, now: Any, lengths: tuple[int, ...
     return jax.tree.map(
         lambda old, new: jax.vmap(mean_so_far, (None, 0, None, 0))(count, old, new, ns), averages, now
     )  # fmt: skip
-
-
-def is_length(value: Any) -> bool:
-    """Tell whether a value is a whole number of 1 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -2,18 +2,18 @@ r"""SGD with weight decay over reshuffled epochs, several iterations a step of t
 
 .. math:: \theta \leftarrow \theta - \eta\,(g + \lambda\theta)
 
-Epochs are whatever steps of the clock they fall in: the iterations of all steps read one sequence of inputs, epoch after
-epoch, each in an order of its own. A batch may end in the next epoch. So the n training inputs need not be a multiple of
-the batch, nor an epoch one of the steps.
+The iterations of all steps of the clock read one sequence of inputs, epoch after epoch, each in an order of its own. A
+batch may end in the next epoch: the n training inputs need not be a multiple of the batch, nor an epoch one of the
+steps.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from lrtheory.dynamics.checkpoints import Averaged, averages_so_far, is_length, mean_so_far, square
+from lrtheory.dynamics.checkpoints import Averaged, averages_so_far, mean_so_far, square
 from lrtheory.dynamics.law import Law
-from lrtheory.errors import finite, require
+from lrtheory.errors import finite, is_length, require
 from lrtheory.gaussian import bits
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from lrtheory.dynamics.checkpoints import Averaged, averages_so_far, is_length, mean_so_far, square
+from lrtheory.dynamics.checkpoints import Averaged, averages_so_far, mean_so_far, square
 from lrtheory.dynamics.gradient import move, observed_and_gradient
 from lrtheory.dynamics.law import Law
-from lrtheory.errors import finite, require
+from lrtheory.errors import finite, is_length, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 

@@ -1,8 +1,8 @@
 r"""What is measured of a classifier of patterns: accuracy by kind, what a decay gains, dead units.
 
 Weights are those of a law, or :class:`lrtheory.dynamics.checkpoints.Averaged`. A *kind* is what a problem calls the
-rows of its training set (``kinds``: simple, complex, noisy) and of its test sets (``test_kinds``). Accuracy is the share
-of inputs whose largest output is that of their label, in [0, 1]; on rows with a random or wrong label it is
+rows of its training set (``kinds``: simple, complex, noisy) and of its test sets (``test_kinds``). Accuracy is the
+share of inputs whose largest output is that of their label, in [0, 1]; on rows with a random or wrong label it is
 memorisation, and chance is one over the number of classes. Test sets follow the data seed.
 
 Reference: You, Long, Wang, Jordan 2019, arXiv 1908.01878: accuracy by kind (recalled); the rest is derived.
@@ -53,7 +53,8 @@ class ByKind:
     """Accuracy and loss by kind, on training rows and on test inputs.
 
     Attributes:
-        n_train: training rows of each kind that are looked at (static), the first ones; all, if there are fewer.
+        n_train: training rows of each kind that are looked at (static), the first ones; all, if there are fewer. Rows
+            come from each pattern in turn, so that a multiple of their number looks at all patterns alike.
         n_test: test inputs of each kind (static).
 
     Returns:
@@ -95,8 +96,8 @@ class ByKind:
 class Decays:
     r"""What the sub-paths from a decay have gained at their ends, and how far they have gone.
 
-    Needs sub-paths in branches and a law with averages of checkpoints, whose first is meant to be as long as the weights
-    have been at rest at the rate before the decay. For each branch, of training rows and test inputs of each kind:
+    Needs sub-paths in branches and a law with averages of checkpoints, the first of which should be about as long as
+    the run has been at rest before the decay. For each branch, of training rows and test inputs of each kind:
 
     * ``gained_SPLIT_KIND``, the share that was wrong at the decay and is right at the end; ``lost_...``, the reverse;
     * ``explained_SPLIT_KIND``, the part of the gained share that is right under the average of checkpoints before the
@@ -172,7 +173,7 @@ def _depth(tree: Any) -> int:
 
 
 def turns(a: Any, b: Any) -> Any:
-    """Return the angle in radians between two trees of weights, leaf by leaf, (leaves,); small ones keep their digits."""
+    """Return the angle in radians between two trees of weights, leaf by leaf, (leaves,)."""
     a, b = (jax.tree.map(lambda leaf: leaf / jnp.sqrt(jnp.sum(leaf**2)), tree) for tree in (a, b))
     apart, together = (square(jax.tree.map(op, a, b)) for op in (jnp.subtract, jnp.add))
     return 2.0 * jnp.arctan2(jnp.sqrt(apart), jnp.sqrt(together))

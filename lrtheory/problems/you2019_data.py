@@ -7,8 +7,8 @@ class as label. The complexity of a kind is
 
 with x the pattern of an input: log2 10 = 3.32 for ten patterns a class, log2 100 = 6.64 for a hundred. Draws are
 balanced: every pattern of a kind appears as often as any other, up to one. So with as many inputs of both kinds a
-complex pattern is seen ten times more rarely, and patterns that are drawn alike differ in nothing else: ``n_simple`` and
-``n_complex`` in the ratio of the numbers of patterns make a control in which both kinds are equally frequent.
+complex pattern is seen ten times more rarely, and patterns that are drawn alike differ in nothing else: ``n_simple``
+and ``n_complex`` in the ratio of the numbers of patterns make a control in which both kinds are equally frequent.
 
 With ``sigma = 0`` an input is its pattern and there is nothing to generalise to; with noise around the patterns, test
 inputs are new copies.
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from lrtheory.errors import finite, require
+from lrtheory.errors import finite, is_length, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 from lrtheory.theory.you2019 import complexity
@@ -77,7 +77,7 @@ class Blocks:
     def check(self) -> None:
         """Raise ``ConfigError`` for an empty block, or numbers below 0."""
         require(
-            isinstance(self.size, int) and self.size >= 1,
+            is_length(self.size),
             field="problem.form.size", value=self.size, allowed="a whole number >= 1",
         )  # fmt: skip
         for name in ("scale", "clutter"):
@@ -172,6 +172,14 @@ class PatternLaw:
         self._check_whole("classes", 2)
         self._check_whole("n_noisy", 0)
         require(finite(self.sigma) and self.sigma >= 0, field="problem.sigma", value=self.sigma, allowed=">= 0")
+        require(
+            callable(getattr(self.form, "copies", None)),
+            field="problem.form", value=self.form, allowed="Gaussian(), Pixels() or Blocks()",
+        )  # fmt: skip
+        require(
+            callable(getattr(self.noisy, "draw", None)),
+            field="problem.noisy", value=self.noisy, allowed="RandomInputs() or WrongLabels()",
+        )  # fmt: skip
         if isinstance(self.form, Blocks):
             self.form.check()
             require(
@@ -181,7 +189,7 @@ class PatternLaw:
     def _check_whole(self, name: str, least: int) -> None:
         value = getattr(self, name)
         require(
-            isinstance(value, int) and value >= least,
+            isinstance(value, int) and not isinstance(value, bool) and value >= least,
             field=f"problem.{name}", value=value, allowed=f"a whole number >= {least}",
         )  # fmt: skip
 

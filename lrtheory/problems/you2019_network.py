@@ -1,8 +1,9 @@
 """The networks of the simulations after You et al. (2019), in flax.linen: with layer normalisation, or plain.
 
-Both are ``hidden`` layers of relu units without biases and a linear layer of one output a class; weights start at N(0,
-2/fan-in), those of the last layer at half of it. In the first the inputs of the relu are normalised over the units of
-their layer, without parameters, so that the function does not change when the weights of a hidden layer are scaled.
+Both are ``hidden`` layers of relu units without biases and a linear layer of one output a class. Weights start
+normal but for cut-off tails, with variance 2/fan-in, in the last layer half the standard deviation of that. In the
+first network the inputs of the relu are normalised over the units of their layer, without parameters, so that the
+function does not change when the weights of a hidden layer are scaled.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from lrtheory.errors import require
+from lrtheory.errors import is_length, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.pytree import pytree, static
 
@@ -27,14 +28,16 @@ def _module(hidden: tuple[int, ...], classes: int, normalised: bool) -> Any:
         @nn.compact
         def __call__(self, x: Any) -> tuple[Any, list[Any]]:
             outputs = []
+            # Precision is a setting of the run; flax would keep to float32.
+            dense = functools.partial(nn.Dense, use_bias=False, param_dtype=jnp.result_type(float))
             for width in hidden:
-                x = nn.Dense(width, use_bias=False, kernel_init=nn.initializers.he_normal())(x)
+                x = dense(width, kernel_init=nn.initializers.he_normal())(x)
                 if normalised:
                     x = nn.LayerNorm(use_bias=False, use_scale=False)(x)
                 x = nn.relu(x)
                 outputs.append(x)
             half = nn.initializers.variance_scaling(0.5, "fan_in", "truncated_normal")
-            return nn.Dense(classes, use_bias=False, kernel_init=half)(x), outputs
+            return dense(classes, kernel_init=half)(x), outputs
 
     return Network()
 
@@ -53,7 +56,7 @@ class PlainNetwork:
         """Raise ``ConfigError`` for a network without hidden layers, or an empty layer."""
         require(
             isinstance(self.hidden, tuple | list) and len(self.hidden) > 0
-            and all(isinstance(width, int) and width >= 2 for width in self.hidden),
+            and all(is_length(width) and width >= 2 for width in self.hidden),
             field="problem.network.hidden", value=self.hidden, allowed="a tuple of whole numbers >= 2",
         )  # fmt: skip
 
@@ -88,14 +91,18 @@ class Classifier:
         batch: inputs of a minibatch (static), at most n.
     """
 
-    network: Any = LayerNormNetwork()
+    network: Any = LayerNormNetwork(hidden=(256, 256))
     batch: int = static(32)
 
     def check_network(self, n: int) -> None:
         """Raise ``ConfigError`` unless network and batch are allowed."""
+        require(
+            isinstance(self.network, PlainNetwork),
+            field="problem.network", value=self.network, allowed="LayerNormNetwork() or PlainNetwork()",
+        )  # fmt: skip
         self.network.check()
         require(
-            isinstance(self.batch, int) and 1 <= self.batch <= n,
+            is_length(self.batch) and self.batch <= n,
             field="problem.batch", value=self.batch, allowed=f"a whole number from 1 to n = {n}",
         )  # fmt: skip
 
@@ -120,7 +127,7 @@ class Classifier:
         return self.loss_on(params, data.x, data.y)
 
     def batch_loss_and_gradient(self, params: Any, data: Any, index: Any, xi: Any = None) -> tuple[Any, Any]:
-        """Return the loss on the inputs ``index`` and its gradient; labels have no fresh noise, so ``xi`` is not read."""
+        """Return the loss on the inputs ``index`` and its gradient; labels have no noise: ``xi`` is not read."""
         return jax.value_and_grad(self.loss_on)(params, data.x[index], data.y[index])
 
 

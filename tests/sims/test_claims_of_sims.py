@@ -15,6 +15,8 @@ from lrtheory.sims import load_sim, sim_names
 SIMS = {name: load_sim(name) for name in sorted(sim_names())}
 #: Claims on runs that are too long for a laptop, undecided there.
 NEEDS_PAPER_SCALE = {"sadrtdinov2024-4-late"}
+#: Claims whose regime is a fact of the runs, not of their length: numbers made up need not lie in it.
+GUARDED = {"you2019-relu"}
 CLAIMS = {claim.id: claim for sim in SIMS.values() for claim in sim.claims}
 
 
@@ -46,7 +48,8 @@ def test_claims_can_be_held_against_results_of_every_scale(name, scale):
         weighed = weigh(claim, ds)  # raises where a quantity is not what its relation asks for
         assert weighed.n == 3
         in_regime = claim.regime is None or claim.regime.contains(ds)
-        assert in_regime or scale == "smoke" or (scale == "laptop" and claim.id in NEEDS_PAPER_SCALE), claim.id
+        excused = claim.id in GUARDED or (scale == "laptop" and claim.id in NEEDS_PAPER_SCALE)
+        assert in_regime or scale == "smoke" or excused, claim.id
 
 
 def test_ids_are_unique_and_name_a_paper():
