@@ -1,4 +1,4 @@
-"""Real images: the large rate holds wrong labels off, decay lets them in; at equal fit the small rate has fewest."""
+"""Real images: the large rate holds wrong labels off, decay lets them in; at equal fit it has no fewer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def draw(digits, mnist):
     style.title(
         figure,
         "Real images: the large rate holds wrong labels off for long and decay lets them in; yet where right labels "
-        "are fitted equally well it is the small rate that has memorised fewest",
+        "are fitted equally well it has not memorised fewer than the small rate",
         n_seeds=None,
         interval=you.note_of(
             digits, mnist, more=("a fifth of the labels wrong; dashed lines: decays; c, f: levels that all runs reach",)

@@ -181,5 +181,6 @@ def _context(gains: dict[str, Interval], main: Any) -> str:
     spans = [f"{_short(m)} [{_short(a)}, {_short(b)}]" for m, (a, b) in ((with_it, ends), (without, more))]
     return (
         f"to be explained: test accuracy on complex patterns rises by {spans[0]} with decay, by {spans[1]} without "
-        f"({main.sizes['data_seed']} data seeds); 99 % intervals over data seeds: t, of ratios Fieller's; readings overlap"
+        f"({main.sizes['data_seed']} data seeds); 99 % intervals over data seeds: t, of ratios Fieller's; readings "
+        "overlap"
     )

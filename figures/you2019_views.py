@@ -107,8 +107,8 @@ def _losses(ax, ds):
     of_rate = [name for name in ds.schedule.values if _rates(ds, name)[0] == rate]
     kept, cut_too = (next((n for n in of_rate if (_rates(ds, n)[1] != rate) == is_it), None) for is_it in (False, True))
     for kind, name, colour, line, label in (
-        ("SGD", kept, CONSTANT[0], "-", "SGD, constant"), ("SGD", cut_too, CUT[0], "-", "SGD, cut for a while"),
-        ("GD", kept, CONSTANT[0], "--", "GD, constant"), ("GD", cut_too, CUT[0], "--", "GD, cut for a while"),
+        ("SGD", kept, CONSTANT[0], "-", "SGD, constant"), ("SGD", cut_too, CUT[0], "-", "SGD, cut, raised"),
+        ("GD", kept, CONSTANT[0], "--", "GD, constant"), ("GD", cut_too, CUT[0], "--", "GD, cut, raised"),
     ):  # fmt: skip
         if name is None:
             continue
@@ -132,7 +132,7 @@ def _losses(ax, ds):
                        ha="left" if side > 0 else "right")  # fmt: skip
     ax.set(yscale="log", ylim=(1e-10, 30), xlim=(0, steps[-1]), xlabel="step (thousands)", ylabel="mean loss")
     ax.set_title(rf"quadratic: loss at $\eta$ = {rate:g}", loc="left")
-    ax.legend(loc="center", ncol=2, bbox_to_anchor=(0.5, 0.44), columnspacing=0.9, handlelength=1.9)
+    ax.legend(loc="center", ncol=2, bbox_to_anchor=(0.5, 0.44), columnspacing=0.9, handlelength=1.6)
 
 
 # --- the well -----------------------------------------------------------------------------------------------
