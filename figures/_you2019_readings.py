@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from figures import _you2019 as you
+from lrtheory.probes.you2019_decays import beyond_average, explained, gained, kept, reach
 from lrtheory.statistics import Interval, ratio_interval
 
 MAIN_EPOCHS = 20  # the decay whose numbers are told; others are shown beside them
@@ -76,24 +76,6 @@ def _scalar(array: Any) -> Interval:
     return Interval(*(float(v) for v in you.interval(array)))
 
 
-def _sub_end(ds: Any, branch: str) -> Any:
-    """Return the test accuracy on complex patterns at the ends of the sub-paths."""
-    return ds.sub_test_accuracy_complex.sel(branch=branch).isel(sub_record=-1)
-
-
-def _after_return(ds: Any) -> Any:
-    """Return test accuracy on complex patterns late after a return to the large rate, less before the decay.
-
-    Means over the last two records after, and the last three before: accuracy at the large rate wanders.
-    """
-    after = ds.sub_test_accuracy_complex.sel(branch="return").isel(sub_record=slice(-2, None)).mean("sub_record")
-    before = []
-    for step in ds.decay_step.values:
-        records = np.flatnonzero(ds.step.values <= step)[-3:]
-        before.append(ds.test_accuracy_complex.isel(record=records).mean("record"))
-    return after - xr.concat(before, "decay_step").assign_coords(decay_step=ds.decay_step)
-
-
 def _others(ds: Any, read: Any, at: int) -> dict[str, list[float]]:
     """Return the estimate at each decay but the one that is told: the first, and the rest."""
     steps = [int(step) for step in ds.decay_step.values]
@@ -110,45 +92,43 @@ def told(ds: Any) -> int:
 def rows_of(ds: Any, gd: Any) -> list[Row]:
     """Return the rows of the table from the sims of decays and of gradient descent."""
     at = told(ds)
-    n, decay = ds.sizes["data_seed"], ds.sel(branch="decay")
-    gap = _sub_end(ds, "decay") - ds.average_test_accuracy_complex
-    back = _after_return(ds)
+    n, gap, back = ds.sizes["data_seed"], beyond_average(ds), kept(ds)
     late = list(ds.decay_step.values[1:]) or list(ds.decay_step.values)  # from a large rate that has settled
 
     def of_gap(step):
         return _scalar(gap.sel(decay_step=step))
 
-    def explained(step):
-        cell = decay.sel(decay_step=step)
-        return _ratio(cell.explained_test_complex, cell.gained_test_complex)
+    def ratio_at(pair, steps):
+        return _ratio(*(part.sel(decay_step=np.atleast_1d(steps)).mean("decay_step", skipna=False) for part in pair))
 
-    def kinds(steps, what="gained"):
-        cells = decay.sel(decay_step=np.atleast_1d(steps)).mean("decay_step", skipna=False)
-        return _ratio(cells[f"{what}_train_complex"], cells[f"{what}_train_simple"])
+    def by_average(step):
+        return ratio_at(explained(ds), step)
 
-    def reach(step):
-        cell = decay.sel(decay_step=step)
-        return _ratio(cell.turn.mean("layer"), cell.noise_turn.mean("layer"))
+    def kinds(steps):
+        return ratio_at(gained(ds), steps)
+
+    def turned(step):
+        return ratio_at(reach(ds), step)
 
     def returned(step):
         return _scalar(back.sel(decay_step=step))
 
-    alone = kinds(late, "explained").mean
+    alone = ratio_at(gained(ds, "explained"), late).mean
     after = " to ".join(f"{epoch:.0f}" for epoch in you.epochs(ds, ds.sub_step.values[-2:] - _boundary(ds)))
     inf = np.inf
     return [
         Row("averaged large-rate weights", "decayed less averaged: test accuracy on complex patterns", "as good: 0",
             "decayed better", (-inf, 0.05), (0.05, inf), (-0.1, 0.6), of_gap(at), n, _others(ds, of_gap, at)),
         Row("what the average explains", "of the complex test inputs gained, the share the average has right", "all: 1",
-            "few", (0.5, 1.0), (0.0, 1 / 3), (0.0, 1.0), explained(at), n, _others(ds, explained, at)),
+            "few", (0.5, 1.0), (0.0, 1 / 3), (0.0, 1.0), by_average(at), n, _others(ds, by_average, at)),
         Row("inputs gained, by kind",
             "share of complex over share of simple training rows gained (mean over late decays)", "all kinds: about 1",
             "complex: over 3", (1 / 3, 3.0), (3.0, inf), (0.33, 40.0), kinds(late), n,
             _others(ds, kinds, -1) | {"average": [alone]}, True,
             f"but {alone:.1f} by averaging alone" if np.isfinite(alone) else ""),
         Row("distance moved", "turn from the average over the turn of the noise (angles, mean over layers)",
-            "order 1", "far: over 3", (1 / 3, 3.0), (3.0, inf), (0.33, 40.0), reach(at), n,
-            _others(ds, reach, at), True),
+            "order 1", "far: over 3", (1 / 3, 3.0), (3.0, inf), (0.33, 40.0), turned(at), n,
+            _others(ds, turned, at), True),
         *_descent(gd),
         Row("return to the large rate", f"{after} epochs after it, less before the decay: test accuracy on complex "
             "patterns (mean over late decays)", "all lost: 0", "partly kept", (-0.05, 0.05), (0.1, inf), (-0.1, 0.5),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from _you2019 import END, LARGE, LAW, LOOKED, MIDDLE, NETWORK, OURS, RECALLED, ROOT_SEED, decayed, stage
+from _you2019 import END, LARGE, LAW, LOOKED, MIDDLE, NETWORK, OURS, RECALLED, ROOT_SEED, decayed
 
 from lrtheory import Claim, Experiment, SubPaths
 from lrtheory.claims import Regime
 from lrtheory.probes.you2019 import ByKind, Decays
+from lrtheory.probes.you2019_decays import beyond_average, explained, gained, kept, reach
 from lrtheory.relations import equal, greater, less, ratio
 from lrtheory.schedules import Constant
 from lrtheory.sub_paths import Branches
@@ -46,40 +47,25 @@ experiment = Experiment(
 )  # fmt: skip
 
 WHOLE = Regime("decays after 2, 10, 20 and 30 epochs", lambda ds: list(ds.decay_step.values) == list(DECAYS))
-#: The decay after 20 epochs, that of the other sims.
-AT = 50
+#: The decay after 20 epochs, that of the other sims; and those from a large rate that has settled.
+AT, SETTLED = 50, DECAYS[1:]
 
 
-def _at(ds, name, branch="decay", step=AT):
-    return ds[name].sel(branch=branch, decay_step=step)
+def _at(found, step=AT):
+    """Return what belongs to a decay: of one reading, or of a pair."""
+    return tuple(_at(part, step) for part in found) if isinstance(found, tuple) else found.sel(decay_step=step)
 
 
-def _end(ds, name, branch="decay", step=AT):
-    return ds[f"sub_{name}"].sel(branch=branch, decay_step=step).isel(sub_record=-1)
+def _settled(found):
+    """Return the mean over the decays after 10, 20 and 30 epochs: of one reading, or of a pair."""
+    if isinstance(found, tuple):
+        return tuple(_settled(part) for part in found)
+    return found.sel(decay_step=list(SETTLED)).mean("decay_step")
 
 
-#: Decays from a large rate that has settled.
-SETTLED = DECAYS[1:]
-
-
-def _settled(ds, name):
-    """Return the mean over the decays after 10, 20 and 30 epochs."""
-    return ds[name].sel(branch="decay", decay_step=list(SETTLED)).mean("decay_step")
-
-
-def _after_return(ds):
-    """Return what test accuracy on complex patterns is after a return, less what it was before the decay.
-
-    Accuracy at the large rate wanders: means over the last three records (4 to 6 epochs) before and the last two after.
-    """
-    after = ds.sub_test_accuracy_complex.sel(branch="return").isel(sub_record=slice(-2, None)).mean("sub_record")
-    gained = [after.sel(decay_step=step) - stage(ds, "test_accuracy_complex", step, 3) for step in SETTLED]
-    return sum(gained) / len(gained)
-
-
-def _reach(ds):
-    """Return how far the weights have gone over how far noise takes them, each the mean angle over layers."""
-    return _at(ds, "turn").mean("layer"), ds.noise_turn.sel(decay_step=AT).mean("layer")
+def _decayed(ds, name):
+    """Return what was recorded at the end of decay from each decay step."""
+    return ds[f"sub_{name}"].sel(branch="decay").isel(sub_record=-1)
 
 
 claims = [
@@ -88,7 +74,7 @@ claims = [
         statement="decay does more than average noise away: its test accuracy on complex patterns ends above that of the averaged large-rate weights by .05 or more",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: _end(ds, "test_accuracy_complex") - ds.average_test_accuracy_complex.sel(decay_step=AT),
+        quantity=lambda ds: _at(beyond_average(ds)),
         relation=greater(0.05),
         regime=WHOLE,
         choices=LOOKED,
@@ -98,7 +84,7 @@ claims = [
         statement="but most of the gain is noise averaged away: of the complex test inputs gained by decay at least half are right under the average already",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: (_at(ds, "explained_test_complex"), _at(ds, "gained_test_complex")),
+        quantity=lambda ds: _at(explained(ds)),
         relation=ratio(low=0.5),
         regime=WHOLE,
         choices=LOOKED,
@@ -108,7 +94,7 @@ claims = [
         statement="before the large rate has settled it is learning: after 2 epochs less than a third of the gain is right under the average",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: (_at(ds, "explained_test_complex", step=DECAYS[0]), _at(ds, "gained_test_complex", step=DECAYS[0])),
+        quantity=lambda ds: _at(explained(ds), DECAYS[0]),
         relation=ratio(high=1 / 3),
         regime=WHOLE,
         choices=LOOKED,
@@ -118,7 +104,7 @@ claims = [
         statement="what decay gains are complex patterns: the gained share of complex training rows is over 3 times that of simple ones (mean over the decays after 10, 20 and 30 epochs)",
         reference=RECALLED,
         status="recalled",
-        quantity=lambda ds: (_settled(ds, "gained_train_complex"), _settled(ds, "gained_train_simple")),
+        quantity=lambda ds: _settled(gained(ds)),
         relation=ratio(low=3.0),
         regime=WHOLE,
     ),
@@ -127,7 +113,7 @@ claims = [
         statement="and noise: the gained share of noisy rows is above that of complex ones",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: _at(ds, "gained_train_noisy") - _at(ds, "gained_train_complex"),
+        quantity=lambda ds: _at((ds.gained_train_noisy - ds.gained_train_complex).sel(branch="decay")),
         relation=greater(0.0),
         regime=WHOLE,
         choices=LOOKED,
@@ -137,7 +123,7 @@ claims = [
         statement="after decay the weights go far beyond the noise: they turn from their average by over 3 times what noise turns them",
         reference="lrtheory: what is expected if decay learns new patterns",
         status="derived",
-        quantity=_reach,
+        quantity=lambda ds: _at(reach(ds)),
         relation=ratio(low=3.0),
         regime=WHOLE,
     ),
@@ -146,7 +132,7 @@ claims = [
         statement="what decay taught is kept: 4 to 6 epochs after a return to 2.0 the test accuracy on complex patterns is above that before the decay by .1 or more",
         reference="lrtheory: what is expected if decay learns new patterns",
         status="derived",
-        quantity=_after_return,
+        quantity=lambda ds: _settled(kept(ds)),
         relation=greater(0.1),
         regime=WHOLE,
     ),
@@ -155,7 +141,7 @@ claims = [
         statement="4 to 6 epochs after a return it is what it was, within .05",
         reference="lrtheory: what is expected if decay removes noise",
         status="derived",
-        quantity=_after_return,
+        quantity=lambda ds: _settled(kept(ds)),
         relation=equal(0.0, 0.05),
         regime=WHOLE,
         choices=LOOKED,
@@ -165,7 +151,7 @@ claims = [
         statement="a longer large-rate stage does not help without end: decay after 30 epochs ends below decay after 10, in test accuracy on complex patterns",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: _end(ds, "test_accuracy_complex", step=75) - _end(ds, "test_accuracy_complex", step=25),
+        quantity=lambda ds: _at(_decayed(ds, "test_accuracy_complex"), 75) - _at(_decayed(ds, "test_accuracy_complex"), 25),
         relation=less(0.0),
         regime=WHOLE,
         choices=LOOKED,
@@ -175,7 +161,7 @@ claims = [
         statement="but some is needed: decay after 10 epochs ends above decay after 2, by .02 or more",
         reference=OURS,
         status="derived",
-        quantity=lambda ds: _end(ds, "test_accuracy_complex", step=25) - _end(ds, "test_accuracy_complex", step=5),
+        quantity=lambda ds: _at(_decayed(ds, "test_accuracy_complex"), 25) - _at(_decayed(ds, "test_accuracy_complex"), 5),
         relation=greater(0.02),
         regime=WHOLE,
         choices=LOOKED,
