@@ -424,3 +424,13 @@ def test_the_default_budget_is_most_of_an_accelerators_memory(platform, stats, b
             return stats
 
     assert sweep.default_memory(Device()) == budget
+
+
+# --- further records ----------------------------------------------------------------------------------------------
+
+
+def test_further_records_are_read_and_change_no_other():
+    plain, more = (run(toy(n_steps=12, n_records=3, record_at=at)) for at in ((), (5, 1, 8)))
+    assert plain.step.values.tolist() == [0, 4, 8, 12] and more.step.values.tolist() == [0, 1, 4, 5, 8, 12]
+    same(plain[["w"]], more[["w"]].isel(record=[0, 2, 4, 5]))
+    assert (more.w.isel(record=1) != more.w.isel(record=0)).all()
