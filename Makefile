@@ -112,7 +112,7 @@ claims: $(MANIFESTS)  ## write docs/claims.md, the recorded verdicts, from the r
 # -- quality ------------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.dev  ## run the tests (needs no results)
-	@$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TEST_ARGS)
 
 lint: $(VENV)/.dev  ## ruff on everything, pyright on the library
 	@$(BIN)/ruff check .

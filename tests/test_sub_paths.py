@@ -712,7 +712,7 @@ def test_numbers_of_sub_paths_are_read(path, text, value):
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
-        ("decay_steps", "", "decay_steps = ()"), ("decay_steps", "0,1.5", "decay_steps = (0, 1.5)"),
+        ("decay_steps", "", "decay_steps = ()"), ("decay_steps", "0,1.5", "decay_steps = '1.5'"),
         ("decay_steps", "5,0", "decay_steps = (5, 0)"), ("decay_steps", "-5,0", "decay_steps = (-5, 0)"),
         ("decay_steps", "0,nan", "decay_steps"), ("decay_steps", "0,inf", "decay_steps"),
         ("decay_steps", "none", "must be a number"), ("decay_steps", "late", "must be a number"),

@@ -19,7 +19,7 @@ from lrtheory.problems.you2019_network import cross_entropy
 from lrtheory.pytree import pytree, static
 
 #: Every kind of row of every problem, to name units.
-KINDS = ("simple", "complex", "noisy", "right", "wrong", "clean")
+KINDS = ("simple", "complex", "noisy", "right", "wrong", "clean", "one", "two", "three")
 
 
 def weights_of(params: Any) -> Any:
