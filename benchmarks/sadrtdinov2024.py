@@ -24,14 +24,14 @@ of inputs, and the most by which they differ.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.rivals import Row, batching_line, gemm_rates, on_one_core, products, stacked, table_lines
 from benchmarks.step import Timing, measure
 from lrtheory import program, sweep
 from lrtheory.dynamics import SphereSGD
@@ -56,16 +56,6 @@ BETWEEN, READINGS, WHOLE_RUN = 4, 10, 200
 CHECK_RATE = 1e-2
 FLOPS = 2 * (2 + 3) * NET.batch * NET.width**2
 GOALS = {"PyTorch loop": 60, "torch.func": 3}
-SQUARE = 2048
-
-
-class Row(NamedTuple):
-    """One line of the table: what, how many models at a time, model-steps a second by wall time and by CPU time."""
-
-    name: str
-    models: int
-    wall: float
-    cpu: float
 
 
 @pytree
@@ -92,11 +82,6 @@ def experiment(**changes: Any) -> Experiment:
         "precision": "f32",
     }  # fmt: skip
     return Experiment(**{**declared, **changes})
-
-
-def stacked(tree: Any, n: int) -> Any:
-    """Return a tree of numbers with n copies of each in front."""
-    return jax.tree.map(lambda v: jnp.broadcast_to(jnp.asarray(v, float), (n, *jnp.shape(v))), tree)
 
 
 def library(problem: Any, keys: Keys, n_steps: int) -> Any:
@@ -225,11 +210,7 @@ def reading(spent: dict[str, Timing], a_step: float) -> list[str]:
 
 def main() -> list[str]:
     """Return the lines of the table."""
-    # Both before JAX starts its threads: it makes one for each core, or for each device if these are more, and cuts
-    # products up among them; on one core two of them are a third slower than one.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1"
+    on_one_core()
     with program.precision(experiment()):
         return lines()
 
@@ -245,29 +226,12 @@ def lines() -> list[str]:
         raise SystemExit(f"sadrtdinov2024: this part needs PyTorch: {error}") from None
     checked = rivals.check()
     rows = {**jax_jobs(chunk_size()), **rivals.jobs()}
-    square = jnp.ones((SQUARE, SQUARE))
-    multiply = jax.jit(lambda a: a @ a)
-    products = {"XLA": lambda: multiply(square), "PyTorch": rivals.square()}
-    spent = measure({**{k: job for k, (job, _, _) in rows.items()}, **products, **reading_jobs()}, repeats=7)
+    spent = measure({**{k: job for k, (job, _, _) in rows.items()}, **products(rivals), **reading_jobs()}, repeats=7)
     table = {k: Row(k, models, *(steps / t for t in spent[k])) for k, (_, models, steps) in rows.items()}
-    gemm = {k: 2 * SQUARE**3 / spent[k].cpu / 1e9 for k in products}
-    best = max(gemm.values())
-    ours, loop = table["lrtheory"], table["PyTorch loop"]
-    one, many = table["bare scan, one model"], table["bare scan, rates of a seed"]
-    out = [
-        f"tick network on a sphere: float32, n={NET.n} B={NET.batch}, {len(RATES)} rates x {SEEDS} seeds, one core; "
-        f"square GEMM {', '.join(f'{v:.0f} GFLOP/s by {k}' for k, v in gemm.items())}",
-        f"{'':28s}{'models':>7s}{'steps/s':>10s}{'lrtheory/':>11s}{'steps/cpu-s':>13s}{'lrtheory/':>11s}{'/GEMM':>8s}",
-    ]
-    for row in table.values():
-        out.append(
-            f"{row.name:28s}{row.models:7d}{row.wall:10.3g}{ours.wall / row.wall:11.2f}"
-            f"{row.cpu:13.3g}{ours.cpu / row.cpu:11.2f}{row.cpu * FLOPS / 1e9 / best:8.1%}"
-        )
+    ours = table["lrtheory"]
+    what = f"tick network on a sphere: float32, n={NET.n} B={NET.batch}, {len(RATES)} rates x {SEEDS} seeds"
+    out = table_lines(what, table, gemm_rates(spent), FLOPS)
     ratios = (f"{ours.cpu / table[k].cpu:.1f} x {k} (goal >= {goal})" for k, goal in GOALS.items())
     out.append(f"lrtheory: {', '.join(ratios)}")
-    out.append(
-        f"bare scan over PyTorch loop: {one.cpu / loop.cpu:.1f} x from the compiled loop, "
-        f"{many.cpu / one.cpu:.1f} x from the {len(RATES)} rates of a seed together"
-    )
+    out.append(batching_line(table, len(RATES)))
     return [*out, *reading(spent, LAW.iterations * len(RATES) / ours.cpu), checked]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.rivals import SQUARE
 from benchmarks.sadrtdinov2024 import (
     CHECK_RATE,
     EPOCHS,
@@ -18,7 +19,6 @@ from benchmarks.sadrtdinov2024 import (
     PER_EPOCH,
     RATES,
     SEEDS,
-    SQUARE,
     prepared,
 )
 from lrtheory.dynamics import SphereSGD

@@ -25,7 +25,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.sadrtdinov2024 import SQUARE, Row, stacked
+from benchmarks.rivals import Row, batching_line, gemm_rates, on_one_core, products, stacked, table_lines
 from benchmarks.step import measure
 from lrtheory import program, sweep
 from lrtheory.dynamics import EpochSGD
@@ -168,10 +167,7 @@ def jax_jobs(chunk: int) -> dict[str, tuple[Callable[[], Any], int, int]]:
 
 def main() -> list[str]:
     """Return the lines of the table."""
-    # Both before JAX starts its threads, as in the table of the tick network.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1"
+    on_one_core()
     with program.precision(experiment()):
         return lines()
 
@@ -187,33 +183,16 @@ def lines() -> list[str]:
         raise SystemExit(f"you2019: this part needs PyTorch: {error}") from None
     checked = rivals.check()
     rows = {**jax_jobs(chunk_size()), **rivals.jobs()}
-    square = jnp.ones((SQUARE, SQUARE))
-    multiply = jax.jit(lambda a: a @ a)
-    products = {"XLA": lambda: multiply(square), "PyTorch": rivals.square()}
-    spent = measure({**{k: job for k, (job, _, _) in rows.items()}, **products}, repeats=5)
+    spent = measure({**{k: job for k, (job, _, _) in rows.items()}, **products(rivals)}, repeats=5)
     table = {k: Row(k, models, *(steps / t for t in spent[k])) for k, (_, models, steps) in rows.items()}
-    gemm = {k: 2 * SQUARE**3 / spent[k].cpu / 1e9 for k in products}
-    best = max(gemm.values())
-    ours, loop = table["lrtheory"], table["PyTorch loop"]
-    one, many = table["bare scan, one model"], table["bare scan, rates of a seed"]
-    out = [
-        f"pattern network: float32, n={NET.n} B={NET.batch}, {len(RATES)} rates x {SEEDS} seeds, one core; "
-        f"square GEMM {', '.join(f'{v:.0f} GFLOP/s by {k}' for k, v in gemm.items())}",
-        f"{'':28s}{'models':>7s}{'steps/s':>10s}{'lrtheory/':>11s}{'steps/cpu-s':>13s}{'lrtheory/':>11s}{'/GEMM':>8s}",
-    ]
-    for row in table.values():
-        out.append(
-            f"{row.name:28s}{row.models:7d}{row.wall:10.3g}{ours.wall / row.wall:11.2f}"
-            f"{row.cpu:13.3g}{ours.cpu / row.cpu:11.2f}{row.cpu * FLOPS / 1e9 / best:8.1%}"
-        )
-    bound = best * 1e9 / FLOPS / loop.cpu
+    ours, loop, gemm = table["lrtheory"], table["PyTorch loop"], gemm_rates(spent)
+    what = f"pattern network: float32, n={NET.n} B={NET.batch}, {len(RATES)} rates x {SEEDS} seeds"
+    out = table_lines(what, table, gemm, FLOPS)
+    bound = max(gemm.values()) * 1e9 / FLOPS / loop.cpu
     out.append(
         f"lrtheory: {ours.cpu / loop.cpu:.1f} x PyTorch loop (goal >= {GOAL}). At the GEMM rate the products alone, "
         f"{FLOPS / 1e6:.1f} MFLOP a model-step, are {bound:.1f} x PyTorch loop: "
         + ("no program reaches the goal on this core" if bound < GOAL else "the goal is within this bound")
     )
-    out.append(
-        f"bare scan over PyTorch loop: {one.cpu / loop.cpu:.1f} x from the compiled loop, "
-        f"{many.cpu / one.cpu:.1f} x from the {len(RATES)} rates of a seed together"
-    )
+    out.append(batching_line(table, len(RATES)))
     return [*out, checked]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.sadrtdinov2024 import SQUARE
+from benchmarks.rivals import SQUARE
 from benchmarks.you2019 import CHECK_RATE, LAW, NET, PAIRS, PAIRS_OF_ONE, PER_PAIR, RATES, WIDTHS, prepared
 from lrtheory.dynamics import EpochSGD
 from lrtheory.pytree import pytree

@@ -20,7 +20,10 @@ from lrtheory.pytree import pytree, static
 
 
 class Draws(NamedTuple):
-    """What a step of the clock draws its inputs from: the key of all epochs, and which step it is."""
+    """What a step of the clock draws its inputs from: the key of all epochs, and which step it is.
+
+    A path may draw up to 2^31 inputs, which are counted in 32 bits where the run is in single precision.
+    """
 
     key: Any
     step: Any

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lrtheory.dynamics.checkpoints import Averaged, square
-from lrtheory.errors import ConfigError, require
+from lrtheory.errors import ConfigError, is_length, require
 from lrtheory.lazy import jax, jnp
 from lrtheory.problems.you2019_network import cross_entropy
 from lrtheory.pytree import pytree, static
@@ -31,7 +31,7 @@ def _check_sizes(probe: Any, *names: str) -> None:
     for name in names:
         value = getattr(probe, name)
         require(
-            isinstance(value, int) and value >= 1,
+            is_length(value),
             field=f"probe.{name}", value=value, allowed="a whole number >= 1",
         )  # fmt: skip
 
